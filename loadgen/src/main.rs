@@ -1,0 +1,2 @@
+//! Load generator for MQTT brokers.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Options, their table and the compiled runtime configuration.

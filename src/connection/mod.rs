@@ -1,0 +1,1 @@
+//! The connection actor: a sans-IO machine, bytes in, effects out.

@@ -1,0 +1,1 @@
+//! The control plane: actix actors, everything that may wait.

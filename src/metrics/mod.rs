@@ -1,0 +1,1 @@
+//! Counters, one set for each shard.

@@ -1,0 +1,1 @@
+//! The MQTT codec: one packet model for all versions, sans-IO.

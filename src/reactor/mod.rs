@@ -1,0 +1,1 @@
+//! A shard's event loop: tokens and bytes, no MQTT.

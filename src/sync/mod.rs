@@ -1,0 +1,1 @@
+//! The only place that names atomics, so that a race model can swap them.

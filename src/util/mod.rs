@@ -1,0 +1,1 @@
+//! Small data structures: clock values, generational slab, ring, timer wheel, buffers.
