@@ -77,7 +77,7 @@ impl Connection {
         let waiting = exchange.active || !exchange.connect.is_empty();
         let step = match (auth.reason, waiting) {
             (ReasonCode::CONTINUE_AUTHENTICATION, true) => method.proceed(data, &mut exchange.state),
-            (ReasonCode::RE_AUTHENTICATE, false) => {
+            (ReasonCode::REAUTHENTICATE, false) => {
                 exchange.active = true;
                 exchange.state.clear();
                 let request = Request { client_id: "", username: None, data };

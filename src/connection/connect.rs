@@ -52,30 +52,30 @@ impl Connection {
     fn check_limits<H: Host>(&self, host: &mut H, connect: &Connect<'_>) -> Result<(), Close> {
         let refuse = |reason, what| Err(Close::refused(reason, what));
         let config = host.config();
-        if !self.listener.accepts(connect.version) {
+        if !self.listener.versions.has(connect.version as u8) {
             return refuse(ReasonCode::UNSUPPORTED_PROTOCOL_VERSION, "protocol version not enabled");
         }
-        if connect.client_id.is_empty() && !may_assign(connect, config.allow_zero_length_clientid)
+        if connect.client_id.is_empty() && !may_assign(connect, config.connect.allow_zero_length_client_id)
         {
             // [MQTT-3.1.3-8], [MQTT-3.1.3-9]
             return refuse(ReasonCode::CLIENT_IDENTIFIER_NOT_VALID, "empty client identifier");
         }
-        if connect.properties.user_properties.len() > config.max_user_properties {
+        if connect.properties.user_properties.len() > config.packets.user_properties as usize {
             return refuse(ReasonCode::QUOTA_EXCEEDED, "too many user properties");
         }
-        if config.max_keepalive != 0
+        if config.connect.max_keep_alive != 0
             && connect.version != Version::V5
-            && (connect.keep_alive == 0 || connect.keep_alive > config.max_keepalive)
+            && (connect.keep_alive == 0 || connect.keep_alive > config.connect.max_keep_alive)
         {
             // 3.x has no Server Keep Alive to lower it with; refused as an identifier, like
             // Mosquitto, because no return code fits better.
             return refuse(ReasonCode::CLIENT_IDENTIFIER_NOT_VALID, "keep alive above the maximum");
         }
         let Some(will) = &connect.will else { return Ok(()) };
-        if will.qos > self.listener.max_qos {
+        if will.qos as u8 > self.listener.max_qos {
             return refuse(ReasonCode::QOS_NOT_SUPPORTED, "will QoS above the maximum"); // [MQTT-3.2.2-12]
         }
-        if will.retain && !config.retain_available {
+        if will.retain && !config.features.retain {
             return refuse(ReasonCode::RETAIN_NOT_SUPPORTED, "retained will"); // [MQTT-3.2.2-13]
         }
         Ok(())
@@ -99,7 +99,7 @@ impl Connection {
     fn open_session<H: Host>(&mut self, host: &mut H, connect: &Connect<'_>) -> Flow {
         let assigned = connect.client_id.is_empty().then(|| assign_client_id(host));
         let client_id: Arc<str> = assigned.as_deref().unwrap_or(connect.client_id).into();
-        let expiry_s = session_expiry(connect, host.config().session_expiry_max_s);
+        let expiry_s = session_expiry(connect, host.config().session.expiry_s);
         let request = OpenSession {
             client_id: Arc::clone(&client_id),
             clean_start: connect.clean_start,
@@ -115,7 +115,7 @@ impl Connection {
         self.configure_link(host, connect, session);
         let auth = connect.properties.authentication_method.map(Exchange::running);
         self.state = State::Running(Running { session, auth });
-        self.maximum_packet_size = host.config().max_packet_size;
+        self.maximum_packet_size = host.config().packets.maximum_packet_size;
         self.write_connack(host, connect, present, assigned.as_deref(), expiry_s, keep_alive);
         if host.wants().connections {
             host.log(Event::Connected {
@@ -134,7 +134,7 @@ impl Connection {
 
     /// Returns the Server Keep Alive to announce, when it is not the Client's own.
     fn settle_keep_alive<H: Host>(&mut self, host: &H, connect: &Connect<'_>) -> Option<u16> {
-        let maximum = host.config().max_keepalive;
+        let maximum = host.config().connect.max_keep_alive;
         let asked = connect.keep_alive;
         let lowered = maximum != 0 && (asked == 0 || asked > maximum);
         let kept = if lowered { maximum } else { asked };
@@ -148,15 +148,15 @@ impl Connection {
         connect: &Connect<'_>,
         session: crate::util::Key,
     ) {
-        let window = host.config().max_inflight_messages;
-        let aliases = connect.properties.topic_alias_maximum.min(self.listener.max_topic_alias_broker);
+        let window = host.config().session.inflight_messages;
+        let aliases = connect.properties.topic_alias_maximum.min(self.listener.topic_alias_maximum_out);
         let link = host.link(self.key);
         link.version = connect.version;
         link.session = Some(session);
         link.send_quota = connect.properties.receive_maximum.min(window);
         link.maximum_packet_size = connect.properties.maximum_packet_size;
         link.aliases = (aliases > 0).then(|| Box::new(AliasLearner::new(aliases)));
-        let incoming = self.listener.max_topic_alias;
+        let incoming = self.listener.topic_alias_maximum;
         self.aliases = (connect.version == Version::V5 && incoming > 0)
             .then(|| Box::new(AliasTable::new(incoming)));
     }
@@ -177,17 +177,19 @@ impl Connection {
         let response = config.response_information.as_deref();
         let properties = ConnackProperties {
             session_expiry: (expiry_s != asked.session_expiry).then_some(expiry_s),
-            receive_maximum: (config.receive_maximum != u16::MAX).then_some(config.receive_maximum),
-            maximum_qos: (listener.max_qos != QoS::ExactlyOnce).then_some(listener.max_qos),
-            retain_available: unless(config.retain_available),
-            maximum_packet_size: (config.max_packet_size < crate::protocol::PACKET_SIZE_MAX)
-                .then_some(config.max_packet_size),
+            receive_maximum: (config.packets.receive_maximum != u16::MAX).then_some(config.packets.receive_maximum),
+            maximum_qos: QoS::from_u8(listener.max_qos).filter(|qos| *qos != QoS::ExactlyOnce),
+            retain_available: unless(config.features.retain),
+            maximum_packet_size: config
+                .packets
+                .announce_maximum
+                .then_some(config.packets.maximum_packet_size),
             assigned_client_id: assigned,
-            topic_alias_maximum: (listener.max_topic_alias != 0)
-                .then_some(listener.max_topic_alias),
-            wildcard_available: unless(config.wildcard_subscription_available),
-            subscription_ids_available: unless(config.subscription_identifiers_available),
-            shared_available: unless(config.shared_subscription_available),
+            topic_alias_maximum: (listener.topic_alias_maximum != 0)
+                .then_some(listener.topic_alias_maximum),
+            wildcard_available: unless(config.features.wildcards),
+            subscription_ids_available: unless(config.features.subscription_ids),
+            shared_available: unless(config.features.shared),
             server_keep_alive: keep_alive,
             response_information: response.filter(|_| asked.request_response_information),
             authentication_method: asked.authentication_method,

@@ -10,7 +10,7 @@ use crate::util::Key;
 /// The Client's DISCONNECT.
 pub(super) fn handle<H: Host>(host: &mut H, session: Key, packet: &Disconnect<'_>) -> Flow {
     if let Some(interval) = packet.session_expiry {
-        let maximum = host.config().session_expiry_max_s;
+        let maximum = host.config().session.expiry_s;
         let session = host.session(session);
         if session.expiry_s == 0 && interval != 0 {
             // [MQTT-3.14.2-2]: it may not bring an ended session back to life.
@@ -20,7 +20,7 @@ pub(super) fn handle<H: Host>(host: &mut H, session: Key, packet: &Disconnect<'_
         session.expiry_s = interval.min(maximum).min(NEVER_EXPIRES);
     }
     // Only 0x00 removes the Will [MQTT-3.14.4-3].
-    Close::Disconnected { with_will: packet.reason != ReasonCode::NORMAL_DISCONNECTION }.into()
+    Close::Disconnected { with_will: packet.reason != ReasonCode::SUCCESS }.into()
 }
 
 /// Writes the broker's DISCONNECT to a version 5 Client; version 3 has none.

@@ -41,11 +41,11 @@ impl Connection {
         session: Key,
         publish: &Publish<'_>,
     ) -> Result<(), Close> {
-        if publish.qos > self.listener.max_qos {
+        if publish.qos as u8 > self.listener.max_qos {
             // [MQTT-3.2.2-11]
             return Err(Close::refused(ReasonCode::QOS_NOT_SUPPORTED, "QoS above the maximum"));
         }
-        if publish.retain && !host.config().retain_available {
+        if publish.retain && !host.config().features.retain {
             // [MQTT-3.2.2-14]
             return Err(Close::refused(ReasonCode::RETAIN_NOT_SUPPORTED, "retain not available"));
         }
@@ -63,13 +63,13 @@ impl Connection {
         session: Key,
         packet_id: u16,
     ) -> Result<(), Close> {
-        let maximum = usize::from(host.config().receive_maximum);
+        let maximum = usize::from(host.config().packets.receive_maximum);
         let received = &host.session(session).received;
         if received.len() < maximum || received.contains(packet_id) {
             return Ok(());
         }
         host.metrics().receive_maximum_exceeded.add(1);
-        if host.config().strict {
+        if host.config().packets.strict {
             let reason = ReasonCode::RECEIVE_MAXIMUM_EXCEEDED;
             return Err(Close::refused(reason, "receive maximum exceeded"));
         }
@@ -122,7 +122,7 @@ impl Connection {
         if !topic.is_empty() {
             return if table.set(alias, topic) { Ok(topic) } else { Err(invalid) };
         }
-        if alias > self.listener.max_topic_alias {
+        if alias > self.listener.topic_alias_maximum {
             return Err(invalid); // [MQTT-3.3.2-9]
         }
         table.get(alias).ok_or(Close::refused(

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::{Close, Connection, Event, Flow, Host, SubscribeRequest};
 use crate::protocol::{
-    Packet, ReasonCode, Suback, Subscribe, SubscribeOptions, Unsubscribe, UserProperties, Version,
+    Packet, QoS, ReasonCode, Suback, Subscribe, SubscribeOptions, Unsubscribe, UserProperties, Version,
     check_topic_filter, encode, split_shared,
 };
 use crate::util::Key;
@@ -19,7 +19,7 @@ impl Connection {
         subscribe: &Subscribe<'_>,
     ) -> Flow {
         if subscribe.subscription_id.is_some()
-            && !host.config().subscription_identifiers_available
+            && !host.config().features.subscription_ids
         {
             let reason = ReasonCode::SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED;
             return Close::refused(reason, "subscription identifiers not available").into();
@@ -70,13 +70,13 @@ impl Connection {
             return Err(Close::refused(ReasonCode::PROTOCOL_ERROR, "No Local on a shared subscription"));
         }
         let config = host.config();
-        if group.is_some() && !config.shared_subscription_available {
+        if group.is_some() && !config.features.shared {
             return Ok(ReasonCode::SHARED_SUBSCRIPTIONS_NOT_SUPPORTED);
         }
-        if !config.wildcard_subscription_available && plain.contains(['+', '#']) {
+        if !config.features.wildcards && plain.contains(['+', '#']) {
             return Ok(ReasonCode::WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED);
         }
-        options.qos = options.qos.min(self.listener.max_qos);
+        options.qos = options.qos.min(QoS::from_u8(self.listener.max_qos).unwrap_or(options.qos));
         let request = SubscribeRequest { filter: plain, group, options, subscription_id };
         Ok(ReasonCode(host.subscribe(session, request) as u8))
     }

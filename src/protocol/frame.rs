@@ -6,6 +6,9 @@ use super::reason::ReasonCode;
 /// The largest Remaining Length that four bytes can hold, in bytes.
 pub const MAX_REMAINING_LENGTH: usize = 268_435_455;
 
+/// The largest packet that the protocol allows, fixed header included, in bytes.
+pub const MAX_PACKET_SIZE: u32 = 5 + MAX_REMAINING_LENGTH as u32;
+
 /// One whole Control Packet, not looked into yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RawFrame<'a> {
@@ -141,6 +144,13 @@ pub fn split(buf: &[u8], max_packet_size: u32) -> Result<Option<RawFrame<'_>>, D
         return Err(DecodeError::new(ReasonCode::PACKET_TOO_LARGE, "MQTT-3.1.2-24", what));
     }
     Ok(buf.get(header..size).map(|body| RawFrame { first: *first, body, size }))
+}
+
+/// The size of the first packet in `buf`, fixed header included, in bytes; `None` when its length
+/// has not arrived or has a fifth byte, which [`split`] refuses.
+pub fn packet_size(buf: &[u8]) -> Option<usize> {
+    let (length, bytes) = long_length(buf.get(1..)?).ok()??;
+    Some(1 + bytes + length)
 }
 
 /// A Remaining Length of up to four bytes, with the number of bytes it took.

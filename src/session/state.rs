@@ -4,7 +4,7 @@ use super::{Delivery, Inflight, ReceivedIds, Replay, Will};
 use crate::metrics::DropReason;
 use crate::protocol::Version;
 use crate::sync::Arc;
-use crate::util::{Key, Ring};
+use crate::util::{Key, Limit, Limits, Ring};
 
 /// Session Expiry Interval of a session that never expires [MQTT-3.1.2.11.2].
 pub const NEVER_EXPIRES: u32 = u32::MAX;
@@ -21,10 +21,8 @@ pub enum SubscriptionRef {
 /// Bounds of a session's queue, from the configuration.
 #[derive(Clone, Copy, Debug)]
 pub struct QueueLimits {
-    /// Messages; 0 means unlimited.
-    pub messages: usize,
-    /// Bytes; 0 means unlimited.
-    pub bytes: usize,
+    /// Messages and bytes; 0 means unlimited.
+    pub room: Limits,
     /// What happens when either is reached.
     pub policy: QueueFull,
 }
@@ -83,7 +81,7 @@ impl Session {
         Self {
             id,
             client_id,
-            queue: Ring::default(),
+            queue: Ring::new(Limits::default()),
             inflight: Inflight::default(),
             received: ReceivedIds::default(),
             subscriptions: Vec::new(),
@@ -106,20 +104,23 @@ impl Session {
         now_ms: u64,
         limits: QueueLimits,
     ) -> Result<Option<(Delivery, DropReason)>, (Delivery, DropReason)> {
-        self.queue.set_limits(limits.messages, limits.bytes);
+        self.queue.set_limits(limits.room);
         let bytes = delivery.message.footprint();
         let Err(full) = self.queue.push_back(delivery, bytes) else { return Ok(None) };
         self.drop_expired(now_ms);
-        let Err(full) = self.queue.push_back(full.0, bytes) else { return Ok(None) };
-        let reason = self.full_reason(limits);
+        let Err(full) = self.queue.push_back(full.item, bytes) else { return Ok(None) };
+        let reason = match full.limit {
+            Limit::Messages => DropReason::QueueFull,
+            Limit::Bytes => DropReason::QueueBytesFull,
+        };
         if limits.policy != QueueFull::DropOldest {
-            return Err((full.0, reason));
+            return Err((full.item, reason));
         }
         let oldest = self.queue.drop_oldest();
-        match self.queue.push_back(full.0, bytes) {
+        match self.queue.push_back(full.item, bytes) {
             Ok(()) => Ok(oldest.map(|oldest| (oldest, DropReason::QueueOldest))),
             // Larger than the whole queue, or than the room that one message made.
-            Err(full) => Err((full.0, reason)),
+            Err(full) => Err((full.item, reason)),
         }
     }
 
@@ -130,14 +131,6 @@ impl Session {
         self.queue
             .retain(|delivery| delivery.message.expires_at_ms().is_none_or(|at| at > now_ms));
         before - self.queue.len()
-    }
-
-    fn full_reason(&self, limits: QueueLimits) -> DropReason {
-        if limits.messages != 0 && self.queue.len() >= limits.messages {
-            DropReason::QueueFull
-        } else {
-            DropReason::QueueBytesFull
-        }
     }
 
     /// When the session next needs attention while disconnected; `u64::MAX` for never.

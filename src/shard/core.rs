@@ -13,11 +13,14 @@ use crate::protocol::Message;
 use crate::router::{Matches, RetainedStore, SubscriptionTable, TopicCache};
 use crate::session::{QueueFull, QueueLimits, Session};
 use crate::sync::Arc;
-use crate::util::{GenSlab, Key, Now, Rng, Wheel};
+use crate::util::{GenSlab, Key, Limits, Now, Rng, Wheel};
 
 /// Unflushed output, in bytes over all connections, at which the driver flushes at once instead
 /// of at the end of the turn: what a turn can pile up stays bounded.
 pub(super) const UNFLUSHED_MAX: usize = 1 << 20;
+
+/// Topics whose routes a shard remembers.
+const TOPIC_CACHE: usize = 16 * 1024;
 
 /// Weight of an outbox at which it is pushed at once.
 const OUTBOX_MAX: usize = 1 << 20;
@@ -92,11 +95,11 @@ impl Core {
             id,
             now,
             limits: limits(&config, now),
-            wants: wants(&config),
+            wants: Wants::default(),
             links: GenSlab::default(),
             sessions: GenSlab::default(),
             table: SubscriptionTable::new(id, Arc::clone(&shared.router)),
-            routes: TopicCache::new(config.topic_cache_entries),
+            routes: TopicCache::new(TOPIC_CACHE),
             matches: Matches::default(),
             shapes: Shapes::default(),
             gathered: Vec::new(),
@@ -134,7 +137,6 @@ impl Core {
 
     pub(super) fn apply(&mut self, config: Arc<Runtime>) {
         self.limits = limits(&config, self.now);
-        self.wants = wants(&config);
         self.config = config;
     }
 
@@ -215,26 +217,24 @@ impl Core {
 fn limits(config: &Runtime, now: Now) -> DeliverLimits {
     DeliverLimits {
         queue: QueueLimits {
-            messages: config.max_queued_messages,
-            bytes: config.max_queued_bytes,
-            policy: match config.queue_full_policy {
+            room: Limits {
+                messages: unlimited_is_zero(config.session.queued_messages),
+                bytes: unlimited_is_zero(config.session.queued_bytes),
+            },
+            policy: match config.session.queue_full {
                 crate::config::QueueFullPolicy::DropNewest => QueueFull::DropNewest,
                 crate::config::QueueFullPolicy::DropOldest => QueueFull::DropOldest,
                 crate::config::QueueFullPolicy::Disconnect => QueueFull::Disconnect,
             },
         },
-        qos0_buffer: config.max_qos0_buffer_bytes,
-        queue_qos0: config.queue_qos0_messages,
-        inflight_bytes: config.max_inflight_bytes,
+        qos0_buffer: usize::try_from(config.session.qos0_buffer_bytes).unwrap_or(usize::MAX),
+        queue_qos0: config.session.queue_qos0,
+        inflight_bytes: unlimited_is_zero(config.session.inflight_bytes),
         now_ms: now.mono_ms,
     }
 }
 
-/// Which events the log of a configuration wants.
-fn wants(config: &Runtime) -> Wants {
-    Wants {
-        connections: config.log.connections,
-        subscriptions: config.log.subscriptions,
-        messages: config.log.messages,
-    }
+/// The configuration says "unlimited" with its largest value, the rings with zero.
+fn unlimited_is_zero(limit: u64) -> usize {
+    if limit == crate::config::UNLIMITED { 0 } else { limit as usize }
 }

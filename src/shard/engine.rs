@@ -6,7 +6,7 @@ use super::core::{Core, Timer, UNFLUSHED_MAX};
 use super::{Command, Shared};
 use crate::config::{ListenerRuntime, Runtime};
 use crate::connection::{
-    Close, Connection, Event, Link, Parked, Progress, write_disconnect,
+    Close, Connection, Event, Link, Parked, Progress, Wants, write_disconnect,
 };
 use crate::protocol::ReasonCode;
 use crate::sync::Arc;
@@ -62,14 +62,14 @@ impl Shard {
 
     /// A connection was accepted; whoever accepted it has added it to the shard's load.
     pub fn accept(&mut self, listener: Arc<ListenerRuntime>, peer: SocketAddr) -> Key {
-        let size_max = self.core.config.max_connect_packet_size;
+        let size_max = self.core.config.connect.packet_size;
         let now = self.core.now.mono_ms;
         self.seat(|key| Connection::new(key, listener, peer, size_max, now))
     }
 
     /// A connection has come from another shard; call [`Shard::resume`] next.
     pub fn adopt(&mut self, parked: Parked) -> Key {
-        let size_max = self.core.config.max_connect_packet_size;
+        let size_max = self.core.config.connect.packet_size;
         let now = self.core.now.mono_ms;
         self.core.shared.add_load(self.core.id, 1);
         self.seat(|key| Connection::unpark(key, parked, size_max, now))
@@ -83,7 +83,7 @@ impl Shard {
         }
         debug_assert!(self.seats[index].is_none());
         let connection = make(key);
-        let deadline = connection.deadline_ms(self.core.config.connect_timeout_ms);
+        let deadline = connection.deadline_ms(self.core.config.connect.timeout_ms);
         self.seats[index] = Some(Seat { connection, armed_ms: u64::MAX, waiting: false });
         if let Some(deadline) = deadline {
             self.arm(key, deadline);
@@ -153,7 +153,7 @@ impl Shard {
 
     /// Keep Alive may ask for an earlier look than the timer that is set.
     fn rearm(&mut self, key: Key) {
-        let timeout = self.core.config.connect_timeout_ms;
+        let timeout = self.core.config.connect.timeout_ms;
         let Some(seat) = self.seat_mut(key) else { return };
         if let Some(deadline) = seat.connection.deadline_ms(timeout)
             && deadline < seat.armed_ms
@@ -341,6 +341,11 @@ impl Shard {
         &self.core.shared
     }
 
+    /// Which events the log wants.
+    pub fn set_wants(&mut self, wants: Wants) {
+        self.core.wants = wants;
+    }
+
     /// The configuration in force.
     pub fn config(&self) -> &Arc<Runtime> {
         &self.core.config
@@ -354,6 +359,11 @@ impl Shard {
     /// Connections in the shard.
     pub fn connections(&self) -> usize {
         self.core.links.len()
+    }
+
+    /// Timers that are set.
+    pub fn pending_timers(&self) -> usize {
+        self.core.timers.len()
     }
 
     /// Sessions in the shard.

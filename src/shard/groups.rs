@@ -29,7 +29,7 @@ impl Core {
 
     /// What the shards are picked by: a turn, or what the strategy holds together.
     fn group_sequence(&mut self, outgoing: &Outgoing<'_>) -> u64 {
-        match self.config.shared_subscription_strategy {
+        match self.config.features.shared_strategy {
             SharedStrategy::RoundRobin | SharedStrategy::LeastQueued => {
                 self.group_turn = self.group_turn.wrapping_add(1);
                 self.group_turn
@@ -48,11 +48,11 @@ impl Core {
         outgoing: &mut Outgoing<'_>,
         attempts: u16,
     ) {
-        let hash = match self.config.shared_subscription_strategy {
+        let hash = match self.config.features.shared_strategy {
             SharedStrategy::HashTopic => self.shared.topic_hash(outgoing.topic),
             _ => outgoing.publisher,
         };
-        let strategy = pick_strategy(self.config.shared_subscription_strategy);
+        let strategy = pick_strategy(self.config.features.shared_strategy);
         self.shapes.reset();
         let sessions = &self.sessions;
         let queued = |session: &Key| {

@@ -33,7 +33,7 @@ impl Shards {
     /// # Errors
     /// When the system refuses a poll instance or a thread.
     pub fn start_with(config: Arc<Runtime>, methods: Methods) -> io::Result<Self> {
-        let shared = Arc::new(Shared::new(config.shards, config.mailbox_high_water, methods));
+        let shared = Arc::new(Shared::new(config.shards, config.turn.mailbox_high_water, methods));
         let mut threads = Vec::with_capacity(config.shards);
         for id in 0..config.shards as u16 {
             let mut reactor = Reactor::new()?;

@@ -46,7 +46,7 @@ impl Memory {
     pub fn new(shards: usize, config: Runtime, methods: Methods) -> Self {
         let now = Now { mono_ms: 1, wall_s: 0 };
         let config = Arc::new(config);
-        let shared = Arc::new(Shared::new(shards, config.mailbox_high_water, methods));
+        let shared = Arc::new(Shared::new(shards, config.turn.mailbox_high_water, methods));
         let shard = |id| Shard::new(id, Arc::clone(&shared), Arc::clone(&config), now);
         Self {
             shards: (0..shards as u16).map(shard).collect(),

@@ -189,7 +189,7 @@ impl Core {
     /// Delivers to this shard's subscribers of the given slots of its table.
     fn expand(&mut self, slots: &[u32], outgoing: &mut Outgoing<'_>) {
         self.shapes.reset();
-        if slots.len() > 1 && !self.config.allow_duplicate_messages {
+        if slots.len() > 1 && !self.config.features.duplicates {
             return self.expand_merged(slots, outgoing);
         }
         let (table, mut delivering) = self.delivering();

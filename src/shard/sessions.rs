@@ -211,7 +211,7 @@ impl Core {
             forward: message.forward(),
             payload: message.payload(),
             qos: message.qos(),
-            retain: message.retain() && self.config.retain_available,
+            retain: message.retain() && self.config.features.retain,
             expires_at_ms: will.message_expiry_s.map(|s| now.saturating_add(u64::from(s) * 1000)),
             publisher,
             ..MessageInit::default()

@@ -29,7 +29,7 @@ impl Shard {
 
     fn connection_due(&mut self, key: Key) {
         let now = self.core.now.mono_ms;
-        let timeout = self.core.config.connect_timeout_ms;
+        let timeout = self.core.config.connect.timeout_ms;
         let Some(seat) = self.seat_mut(key) else { return };
         seat.armed_ms = u64::MAX;
         let Some(deadline) = seat.connection.deadline_ms(timeout) else { return };
