@@ -4,3 +4,7 @@ pub use std::sync::Arc;
 pub use std::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
 };
+
+mod batch_stack;
+
+pub use batch_stack::{BatchQueue, Batches};
