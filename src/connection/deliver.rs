@@ -262,8 +262,10 @@ fn write(
 pub struct Pumped {
     /// Packets written.
     pub sent: u32,
-    /// PUBLISH packets among them.
-    pub published: u32,
+    /// PUBLISH packets among them, by QoS.
+    pub published: [u32; 3],
+    /// PUBLISH packets sent again with DUP.
+    pub redelivered: u32,
     /// Queued messages dropped because their lifetime was over.
     pub expired: u32,
     /// Messages dropped because the Client takes no packet of that size.
@@ -286,7 +288,7 @@ pub fn pump(
 }
 
 fn resend(session: &mut Session, link: &mut Link, now_ms: u64, pumped: &mut Pumped) -> bool {
-    let refused = match session.inflight.next_resend(link.send_quota) {
+    let (id, reason) = match session.inflight.next_resend(link.send_quota) {
         None => return false,
         Some(Resend::Pubrel(id)) => {
             let out = link.out.bytes();
@@ -297,13 +299,13 @@ fn resend(session: &mut Session, link: &mut Link, now_ms: u64, pumped: &mut Pump
         Some(Resend::Publish(id, delivery)) => match write_kept(link, delivery, id, true, now_ms) {
             Ok(()) => {
                 pumped.sent += 1;
-                pumped.published += 1;
+                pumped.published[delivery.qos as usize] += 1;
+                pumped.redelivered += 1;
                 return true;
             }
             Err(reason) => (id, reason),
         },
     };
-    let (id, reason) = refused;
     session.inflight.abandon(id);
     pumped.count(reason);
     true
@@ -325,7 +327,8 @@ fn send_queued(
         // It waited in order; nothing is gained by holding it back now.
         let _ = replay.overtake(delivery.message.topic());
     }
-    let result = if delivery.qos == QoS::AtMostOnce {
+    let qos = delivery.qos;
+    let result = if qos == QoS::AtMostOnce {
         write_kept(link, &delivery, 0, false, limits.now_ms)
     } else {
         let kept = delivery.clone();
@@ -339,7 +342,7 @@ fn send_queued(
     match result {
         Ok(()) => {
             pumped.sent += 1;
-            pumped.published += 1;
+            pumped.published[qos as usize] += 1;
         }
         Err(reason) => pumped.count(reason),
     }

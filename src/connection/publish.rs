@@ -96,7 +96,12 @@ impl Connection {
             Some(alias) => self.resolve(alias, publish.topic)?,
         };
         let metrics = host.metrics();
-        metrics.publish_received.add(1);
+        match publish.qos {
+            QoS::AtMostOnce => &metrics.publish_received_qos0,
+            QoS::AtLeastOnce => &metrics.publish_received_qos1,
+            QoS::ExactlyOnce => &metrics.publish_received_qos2,
+        }
+        .increment();
         metrics.publish_bytes_received.add(publish.payload.len() as u64);
         if !host.may_publish(session, topic) {
             return Ok(ReasonCode::NOT_AUTHORIZED);

@@ -1,5 +1,7 @@
 //! One Application Message on its way to one session.
 
+use smallvec::SmallVec;
+
 use crate::protocol::{Message, QoS};
 
 /// The Subscription Identifiers of the subscriptions that a delivery answers, in no set order.
@@ -12,8 +14,8 @@ pub enum SubscriptionIds {
     None,
     /// Exactly one had.
     One(u32),
-    /// Several overlapping subscriptions had [MQTT-3.3.4-4].
-    Many(Box<[u32]>),
+    /// Several overlapping subscriptions had [MQTT-3.3.4-4]; behind a pointer, so that every other delivery stays small.
+    Many(Box<SmallVec<[u32; 4]>>),
 }
 
 impl SubscriptionIds {
@@ -29,11 +31,10 @@ impl SubscriptionIds {
         }
         *self = match std::mem::take(self) {
             Self::None => Self::One(id),
-            Self::One(first) => Self::Many(Box::new([first, id])),
-            Self::Many(ids) => {
-                let mut ids = ids.into_vec();
+            Self::One(first) => Self::Many(Box::new(SmallVec::from_slice(&[first, id]))),
+            Self::Many(mut ids) => {
                 ids.push(id);
-                Self::Many(ids.into_boxed_slice())
+                Self::Many(ids)
             }
         };
     }

@@ -10,7 +10,7 @@ use crate::config::Runtime;
 use crate::connection::{Close, DeliverLimits, Event, Link, Shapes, Wants};
 use crate::metrics::{DropReason, ShardMetrics};
 use crate::protocol::Message;
-use crate::router::{Matches, RetainedStore, SubscriptionTable, TopicCache};
+use crate::router::{Matches, RetainedStore, Stamp, SubscriptionTable, TopicCache};
 use crate::session::{QueueFull, QueueLimits, Session};
 use crate::sync::Arc;
 use crate::util::{GenSlab, Key, Limits, Now, Rng, Wheel};
@@ -59,7 +59,7 @@ pub struct Core {
     pub(super) links: GenSlab<Link>,
     pub(super) sessions: GenSlab<Session>,
     pub(super) table: SubscriptionTable<Key>,
-    pub(super) routes: TopicCache<Rc<Route>>,
+    pub(super) routes: TopicCache<Rc<Route>, Stamp>,
     pub(super) matches: Matches,
     pub(super) shapes: Shapes,
     pub(super) gathered: Vec<Gathered>,
@@ -156,7 +156,7 @@ impl Core {
     }
 
     pub(super) fn count_drop(&self, reason: DropReason) {
-        self.metrics().drop(reason).add(1);
+        self.metrics().dropped(reason);
     }
 
     /// Puts a command into the outbox of another shard.

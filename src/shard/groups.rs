@@ -6,7 +6,7 @@ use crate::config::SharedStrategy;
 use crate::connection::{Outcome, Outgoing, Target};
 use crate::metrics::DropReason;
 use crate::protocol::{Message, SubscribeOptions};
-use crate::router::{Group, PickStrategy, ShardSet};
+use crate::router::{Group, ShardSet, ShareStrategy};
 use crate::session::SubscriptionIds;
 use crate::sync::Arc;
 use crate::util::Key;
@@ -55,9 +55,7 @@ impl Core {
         let strategy = pick_strategy(self.config.features.shared_strategy);
         self.shapes.reset();
         let sessions = &self.sessions;
-        let queued = |session: &Key| {
-            sessions.get(*session).map_or(usize::MAX, |s| s.queue.len() + s.inflight.len())
-        };
+        let queued = |session: Key| sessions.get(session).map(|s| s.queue.len() + s.inflight.len());
         let member = self
             .table
             .group_of(group.id)
@@ -98,11 +96,11 @@ impl Core {
     }
 }
 
-fn pick_strategy(strategy: SharedStrategy) -> PickStrategy {
+fn pick_strategy(strategy: SharedStrategy) -> ShareStrategy {
     match strategy {
-        SharedStrategy::RoundRobin => PickStrategy::RoundRobin,
-        SharedStrategy::Sticky => PickStrategy::Sticky,
-        SharedStrategy::HashClient | SharedStrategy::HashTopic => PickStrategy::Hash,
-        SharedStrategy::LeastQueued => PickStrategy::LeastQueued,
+        SharedStrategy::RoundRobin => ShareStrategy::RoundRobin,
+        SharedStrategy::Sticky => ShareStrategy::Sticky,
+        SharedStrategy::HashClient | SharedStrategy::HashTopic => ShareStrategy::Hash,
+        SharedStrategy::LeastQueued => ShareStrategy::LeastQueued,
     }
 }

@@ -106,7 +106,7 @@ impl Host for Core {
         let removed = match group {
             None => self.table.unsubscribe(session, filter).map(SubscriptionRef::Filter),
             Some(group) => {
-                self.table.leave(session, filter, group, true).map(SubscriptionRef::Group)
+                self.table.leave(session, filter, group).map(SubscriptionRef::Group)
             }
         };
         let Some(reference) = removed else { return false };

@@ -3,6 +3,7 @@
 use super::Command;
 use super::command::{RetainedPage, RetainedPull};
 use super::core::Core;
+use super::route::count_sent;
 use crate::connection::send_retained;
 use crate::metrics::DropReason;
 use crate::protocol::Message;
@@ -69,8 +70,12 @@ impl Core {
             }
             Ok(Some((message, ..))) if replay.was_overtaken(message.topic()) => Ok(false),
             Ok(Some((message, qos, id))) => {
+                let metrics = &self.shared.metrics[usize::from(self.id)];
                 match send_retained(session, link, &message, qos, id, &self.limits) {
-                    Ok(true) => Ok(true),
+                    Ok(true) => {
+                        count_sent(metrics, message.qos().min(qos));
+                        Ok(true)
+                    }
                     Ok(false) => {
                         if let Some(cursor) = replay.cursors.front_mut() {
                             cursor.page.push_front(message);
@@ -78,11 +83,9 @@ impl Core {
                         Err(Pause::Waiting)
                     }
                     Err(reason) => {
-                        let expired = reason == DropReason::Expired;
-                        let metrics = &self.shared.metrics[usize::from(self.id)];
-                        if !expired {
-                            // An expired Retained Message is gone, not lost to this Client.
-                            metrics.drop(reason).add(1);
+                        // An expired Retained Message is gone, not lost to this Client.
+                        if reason != DropReason::Expired {
+                            metrics.dropped(reason);
                         }
                         Ok(false)
                     }
@@ -91,7 +94,6 @@ impl Core {
         };
         session.replay = Some(replay);
         if result == Ok(true) {
-            self.metrics().publish_sent.add(1);
             self.mark_dirty(connection);
         }
         result

@@ -10,11 +10,26 @@ use super::Command;
 use super::core::{Core, Timer};
 use crate::connection::{Outgoing, Routed};
 use crate::protocol::Message;
+use crate::router::{RetainedItem, ScanState};
 
 /// How often expired Retained Messages are looked for.
 const SWEEP_MS: u64 = 1_000;
 /// Entries examined by one slice of that search.
 const SWEEP_BUDGET: usize = 2_048;
+
+impl RetainedItem for Message {
+    fn topic(&self) -> &str {
+        Self::topic(self)
+    }
+
+    fn footprint(&self) -> usize {
+        Self::footprint(self)
+    }
+
+    fn expires_at_ms(&self) -> Option<u64> {
+        Self::expires_at_ms(self)
+    }
+}
 
 impl Core {
     /// Routes a message by way of the topic's owner where it has to take that way.
@@ -90,10 +105,15 @@ impl Core {
     pub(super) fn sweep_retained(&mut self) {
         self.sweep_set = false;
         let after = self.sweep_after.take();
-        let swept = self.retained.expire(self.now.mono_ms, after.as_deref(), SWEEP_BUDGET);
-        self.sweep_after = swept.more;
+        let mut removed = Vec::new();
+        let now = self.now.mono_ms;
+        let state = self.retained.expire(now, after.as_deref(), SWEEP_BUDGET, &mut removed);
+        self.sweep_after = match state {
+            ScanState::Done => None,
+            ScanState::More(last) => Some(last),
+        };
         self.count_retained();
-        if self.retained.expiring() == 0 {
+        if self.retained.mortal() == 0 {
             return;
         }
         let pause = if self.sweep_after.is_some() { 1 } else { SWEEP_MS };

@@ -80,13 +80,14 @@ impl Delivering<'_> {
     pub(super) fn to(&mut self, key: Key, outgoing: &mut Outgoing<'_>, target: Target) -> Outcome {
         *self.work += 1;
         let Some(session) = self.sessions.get_mut(key) else {
-            self.metrics.drop(DropReason::SessionGone).add(1);
+            self.metrics.dropped(DropReason::SessionGone);
             return Outcome::Dropped(DropReason::SessionGone);
         };
+        let qos = outgoing.qos.min(target.qos);
         let connection = session.connection;
         let mut link = connection.and_then(|connection| self.links.get_mut(connection));
-        if self.pressure >= 2 && self.sheds(link.as_deref(), outgoing.qos.min(target.qos)) {
-            self.metrics.drop(DropReason::MemoryPressure).add(1);
+        if self.pressure >= 2 && self.sheds(link.as_deref(), qos) {
+            self.metrics.dropped(DropReason::MemoryPressure);
             return Outcome::Dropped(DropReason::MemoryPressure);
         }
         let queued = (session.queue.len(), session.queue.bytes());
@@ -96,7 +97,7 @@ impl Delivering<'_> {
         self.metrics.queued_bytes.add(session.queue.bytes() as i64 - queued.1 as i64);
         match outcome {
             Outcome::Sent => {
-                self.metrics.publish_sent.add(1);
+                count_sent(self.metrics, qos);
                 self.metrics.publish_bytes_sent.add(outgoing.payload.len() as u64);
                 *self.unflushed += outgoing.payload.len() + outgoing.topic.len();
                 if let (Some(connection), Some(link)) = (connection, link)
@@ -108,10 +109,10 @@ impl Delivering<'_> {
             }
             Outcome::Queued | Outcome::NotOwed => {}
             Outcome::QueuedInstead(reason) | Outcome::Dropped(reason) => {
-                self.metrics.drop(reason).add(1);
+                self.metrics.dropped(reason);
             }
             Outcome::Overflow(reason) => {
-                self.metrics.drop(reason).add(1);
+                self.metrics.dropped(reason);
                 if let Some(connection) = connection {
                     let reason = ReasonCode::QUOTA_EXCEEDED;
                     self.ended.push((connection, Close::refused(reason, "queue full")));
@@ -237,6 +238,16 @@ impl Core {
         }
         self.gathered = gathered;
     }
+}
+
+/// Counts a PUBLISH sent.
+pub(super) fn count_sent(metrics: &ShardMetrics, qos: QoS) {
+    match qos {
+        QoS::AtMostOnce => &metrics.publish_sent_qos0,
+        QoS::AtLeastOnce => &metrics.publish_sent_qos1,
+        QoS::ExactlyOnce => &metrics.publish_sent_qos2,
+    }
+    .increment();
 }
 
 /// No Local: not back to the Client that published it [MQTT-3.8.3-3].

@@ -23,6 +23,7 @@ impl Core {
             };
             let present = self.sessions.get(home).and_then(|session| session.connection);
             if let Some(old) = present {
+                self.metrics().connects_taken_over.increment();
                 self.kick(old, ReasonCode::SESSION_TAKEN_OVER, "session taken over");
             }
             if !self.sessions.contains(home) {
@@ -147,8 +148,8 @@ impl Core {
         for subscription in std::mem::take(&mut session.subscriptions) {
             match subscription {
                 SubscriptionRef::Filter(slot) => self.table.unsubscribe_slot(key, slot),
-                SubscriptionRef::Group(slot) => self.table.leave_slot(key, slot, false),
-            }
+                SubscriptionRef::Group(slot) => self.table.leave_slot(key, slot),
+            };
         }
         self.count_subscriptions();
         self.shared.directory.release(&session.client_id, self.id);
@@ -166,7 +167,7 @@ impl Core {
             SubscriptionRef::Group(slot) => Some(*slot),
             SubscriptionRef::Filter(_) => None,
         });
-        slots.map(|slot| Arc::clone(self.table.group(slot))).collect()
+        slots.filter_map(|slot| self.table.group(slot).cloned()).collect()
     }
 
     /// Messages that a group had chosen this session for go back to the group: those at QoS 1
@@ -186,7 +187,7 @@ impl Core {
                 None => lost += 1,
             }
         }
-        self.metrics().drop(DropReason::SessionGone).add(lost);
+        self.metrics().dropped_many(DropReason::SessionGone, lost);
     }
 
     /// Group members that are connected come first.
@@ -216,6 +217,7 @@ impl Core {
             publisher,
             ..MessageInit::default()
         });
+        self.metrics().wills_sent.increment();
         self.publish_message(&mut outgoing);
     }
 
@@ -239,9 +241,16 @@ impl Core {
             let metrics = self.metrics();
             metrics.queued_messages.add(delta.0);
             metrics.queued_bytes.add(delta.1);
-            metrics.publish_sent.add(u64::from(pumped.published));
-            metrics.drop(DropReason::Expired).add(u64::from(pumped.expired));
-            metrics.drop(DropReason::Oversize).add(u64::from(pumped.oversize));
+            for (counter, n) in [
+                (&metrics.publish_sent_qos0, pumped.published[0]),
+                (&metrics.publish_sent_qos1, pumped.published[1]),
+                (&metrics.publish_sent_qos2, pumped.published[2]),
+                (&metrics.publish_redelivered, pumped.redelivered),
+            ] {
+                counter.add(u64::from(n));
+            }
+            metrics.dropped_many(DropReason::Expired, u64::from(pumped.expired));
+            metrics.dropped_many(DropReason::Oversize, u64::from(pumped.oversize));
             if pumped.sent > 0 {
                 self.mark_dirty(connection);
             }
@@ -257,8 +266,9 @@ impl Core {
     }
 
     pub(super) fn count_subscriptions(&self) {
-        self.metrics().subscriptions.set(self.table.subscription_count() as i64);
-        self.metrics().shared_subscriptions.set(self.table.shared_count() as i64);
+        let shared = self.table.member_count() as i64;
+        self.metrics().subscriptions.set(self.table.subscription_count() as i64 + shared);
+        self.metrics().subscriptions_shared.set(shared);
     }
 }
 
