@@ -420,7 +420,8 @@ proptest! {
             }
             out.extend_from_slice(&parts.payload);
             prop_assert_eq!(head.encoded_len(), out.len());
-            prop_assert_eq!(split(&out, u32::MAX).unwrap().map(|frame| frame.size), Some(out.len()));
+            let size = split(&out, u32::MAX).unwrap().map(|frame| frame.size);
+            prop_assert_eq!(size, Some(out.len()));
         }
     }
 
