@@ -61,7 +61,8 @@ fn connect_of_a_bridge() {
 
 #[test]
 fn connect_v311_with_everything() {
-    let bytes = b"\x10\x1C\x00\x04MQTT\x04\xF6\xFF\xFF\x00\x02id\x00\x02wt\x00\x01\xFF\x00\x01u\x00\x02\x00\x01";
+    let head = b"\x10\x1C\x00\x04MQTT\x04\xF6\xFF\xFF";
+    let bytes = &[&head[..], b"\x00\x02id\x00\x02wt\x00\x01\xFF\x00\x01u\x00\x02\x00\x01"].concat();
     let will = Will {
         qos: QoS::ExactlyOnce,
         retain: true,
