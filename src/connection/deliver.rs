@@ -20,6 +20,8 @@ pub struct DeliverLimits {
     /// Bytes of unacknowledged messages in flight; 0 means unlimited. One message alone may
     /// exceed it.
     pub inflight_bytes: usize,
+    /// Unsent bytes of a connection above which queued messages stay queued.
+    pub output_high_water: usize,
     /// Monotonic ms.
     pub now_ms: u64,
 }
@@ -127,6 +129,7 @@ fn may_overtake(session: &mut Session, topic: &str) -> bool {
 fn window_open(session: &Session, link: &Link, size: usize, limits: &DeliverLimits) -> bool {
     let inflight = &session.inflight;
     inflight.can_push()
+        && link.out.pending() < limits.output_high_water
         && inflight.quota_used() < link.send_quota
         && (limits.inflight_bytes == 0
             || inflight.bytes() == 0
@@ -282,7 +285,10 @@ pub fn pump(
     budget: u32,
 ) -> Pumped {
     let mut pumped = Pumped::default();
-    while pumped.sent < budget && resend(session, link, limits.now_ms, &mut pumped) {}
+    while pumped.sent < budget
+        && link.out.pending() < limits.output_high_water
+        && resend(session, link, limits.now_ms, &mut pumped)
+    {}
     while pumped.sent < budget && send_queued(session, link, limits, &mut pumped) {}
     pumped
 }
@@ -319,7 +325,11 @@ fn send_queued(
 ) -> bool {
     let Some(next) = session.queue.front() else { return false };
     let size = next.message.footprint();
-    if next.qos != QoS::AtMostOnce && !window_open(session, link, size, limits) {
+    let room = match next.qos {
+        QoS::AtMostOnce => link.out.pending() < limits.output_high_water,
+        QoS::AtLeastOnce | QoS::ExactlyOnce => window_open(session, link, size, limits),
+    };
+    if !room {
         return false;
     }
     let Some(delivery) = session.queue.pop_front() else { return false };

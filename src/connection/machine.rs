@@ -5,7 +5,10 @@ use std::net::SocketAddr;
 use super::auth::Exchange;
 use super::{AliasTable, Close, Event, Flow, Host, disconnect};
 use crate::config::ListenerRuntime;
-use crate::protocol::{Packet, RawFrame, ReasonCode, Role, Version, decode, packet_size, split};
+use crate::protocol::{
+    Packet, PacketType, RawFrame, ReasonCode, Role, Version, decode, decode_publish, packet_size,
+    split,
+};
 use crate::sync::Arc;
 use crate::util::Key;
 
@@ -268,8 +271,17 @@ impl Connection {
     }
 
     fn handle_frame<H: Host>(&mut self, host: &mut H, frame: RawFrame<'_>, raw: &[u8]) -> Flow {
-        if matches!(self.state, State::AwaitConnect) {
-            self.version = peek_version(raw).unwrap_or(self.version);
+        match &self.state {
+            // Most packets are these, and smaller as a type of their own.
+            State::Running(running) if PacketType::of(frame.first) == Some(PacketType::Publish) => {
+                let session = running.session;
+                return match decode_publish(frame, self.version, Role::Server) {
+                    Ok(publish) => self.handle_publish(host, session, &publish),
+                    Err(error) => Flow::Close(error.into()),
+                };
+            }
+            State::AwaitConnect => self.version = peek_version(raw).unwrap_or(self.version),
+            State::Running(_) | State::Authenticating(_) => {}
         }
         match decode(frame, self.version, Role::Server) {
             Ok(packet) => self.handle_packet(host, packet, raw),
@@ -295,7 +307,7 @@ impl Connection {
             }
         };
         match packet {
-            Packet::Publish(publish) => self.handle_publish(host, session, publish),
+            Packet::Publish(publish) => self.handle_publish(host, session, &publish),
             Packet::Puback(ack) => self.handle_puback(host, session, &ack),
             Packet::Pubrec(ack) => self.handle_pubrec(host, session, &ack),
             Packet::Pubrel(ack) => self.handle_pubrel(host, session, &ack),

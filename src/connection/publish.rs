@@ -10,29 +10,29 @@ impl Connection {
         &mut self,
         host: &mut H,
         session: Key,
-        publish: Publish<'_>,
+        publish: &Publish<'_>,
     ) -> Flow {
-        if let Err(close) = self.check_publish(host, session, &publish) {
+        if let Err(close) = self.check_publish(host, session, publish) {
             return close.into();
         }
         if host.wants().messages {
-            self.log_publish(host, session, &publish);
+            self.log_publish(host, session, publish);
         }
         if publish.qos == QoS::ExactlyOnce
             && host.session(session).received.contains(publish.packet_id)
         {
             // Routed when it came first [MQTT-4.3.3-10].
-            self.bind_alias(&publish);
-            return self.acknowledge_publish(host, &publish, ReasonCode::SUCCESS);
+            self.bind_alias(publish);
+            return self.acknowledge_publish(host, publish, ReasonCode::SUCCESS);
         }
-        let reason = match self.route(host, session, &publish) {
+        let reason = match self.route(host, session, publish) {
             Ok(reason) => reason,
             Err(close) => return close.into(),
         };
         if publish.qos == QoS::ExactlyOnce && !reason.is_error() {
             host.session(session).received.insert(publish.packet_id);
         }
-        self.acknowledge_publish(host, &publish, reason)
+        self.acknowledge_publish(host, publish, reason)
     }
 
     fn check_publish<H: Host>(

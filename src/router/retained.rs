@@ -91,6 +91,12 @@ impl<M: RetainedItem> RetainedStore<M> {
         self.bytes
     }
 
+    /// How many items expire at all.
+    #[must_use]
+    pub fn mortal(&self) -> usize {
+        self.mortal
+    }
+
     /// Adds to `out` the items that match `filter`, from behind `after` on (`None`: from the start),
     /// in the order of the store; expired ones too, until [`expire`](Self::expire) finds them.
     ///

@@ -133,6 +133,11 @@ impl Session {
         before - self.queue.len()
     }
 
+    /// Something waits for room on the connection.
+    pub fn waits(&self) -> bool {
+        self.replay.is_some() || !self.queue.is_empty() || self.inflight.has_resend()
+    }
+
     /// When the session next needs attention while disconnected; `u64::MAX` for never.
     pub fn deadline_ms(&self) -> u64 {
         self.expires_at_ms.min(self.will_at_ms)

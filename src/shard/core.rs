@@ -25,9 +25,6 @@ const TOPIC_CACHE: usize = 16 * 1024;
 /// Weight of an outbox at which it is pushed at once.
 const OUTBOX_MAX: usize = 1 << 20;
 
-/// Units of work, about one packet or one delivery each, that one connection gets in a turn.
-pub(super) const CONNECTION_WORK: u32 = 8192;
-
 /// What a timer is for. Timers are not cancelled: whoever is due checks its own deadline.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Timer {
@@ -182,13 +179,12 @@ impl Core {
         let batch = std::mem::take(&mut outbox.commands);
         let weight = std::mem::take(&mut outbox.weight);
         let mailbox = &self.shared.mailboxes[usize::from(shard)];
-        mailbox.push(batch, weight);
-        outbox.congested = mailbox.over_high_water();
-        if outbox.congested {
-            // It will be woken when the mailbox has emptied.
-            mailbox.register_waiter(usize::from(self.id));
-        }
-        self.metrics().mailbox_pushes.add(1);
+        let woke = mailbox.push(batch, weight);
+        // A shard that is over its mark wakes this one when it has emptied its mailbox.
+        outbox.congested =
+            mailbox.over_high_water() && mailbox.register_waiter(usize::from(self.id));
+        self.metrics().mailbox_pushes.increment();
+        self.metrics().wakes_sent.add(u64::from(woke));
     }
 
     /// Pushes all outboxes; the end of a turn.
@@ -204,8 +200,7 @@ impl Core {
         let mut any = false;
         for (outbox, mailbox) in self.outboxes.iter_mut().zip(&self.shared.mailboxes) {
             if outbox.congested {
-                mailbox.register_waiter(own);
-                outbox.congested = mailbox.over_high_water();
+                outbox.congested = mailbox.register_waiter(own);
                 any |= outbox.congested;
             }
         }
@@ -230,6 +225,7 @@ fn limits(config: &Runtime, now: Now) -> DeliverLimits {
         qos0_buffer: usize::try_from(config.session.qos0_buffer_bytes).unwrap_or(usize::MAX),
         queue_qos0: config.session.queue_qos0,
         inflight_bytes: unlimited_is_zero(config.session.inflight_bytes),
+        output_high_water: config.turn.output_high_water,
         now_ms: now.mono_ms,
     }
 }

@@ -2,32 +2,30 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 
-use mio::Token;
+use mio::Registry;
+use tracing::Level;
 
+use super::admission::Ticket;
 use super::command::Adopt;
-use super::{Command, Served, Shard, logging};
+use super::{Command, Served, Shard, Shared, logging};
 use crate::config::ListenerRuntime;
-use crate::reactor::{Handler, Reactor, Registrar};
-use crate::sync::Arc;
-use crate::transport::{Accepted, Acceptor, Stream};
+use crate::connection::Wants;
+use crate::reactor::{Handler, Reactor};
+use crate::sync::{Arc, Batches};
+use crate::transport::{AcceptState, Acceptor, Stream};
 use crate::util::{BufPool, Key, Now};
 
-/// Bytes taken from a socket by one read; one buffer serves the whole shard.
-const READ_BUFFER: usize = 256 * 1024;
 /// Commands taken from the mailbox in one turn.
 const MAILBOX_BUDGET: usize = 16 * 1024;
 /// Connections accepted in one turn of one listener.
 const ACCEPT_BUDGET: usize = 256;
-/// How long a listener rests after the descriptors ran out.
-const ACCEPT_REST_MS: u64 = 100;
-/// Unread input that is taken off a socket before it is closed: what is left unread makes the
-/// kernel reset the connection, and the Client would lose our last words.
+/// Reads of unread input before a socket is closed: what is left unread makes the kernel reset
+/// the connection, and the Client would lose our last words.
 const CLOSE_DRAIN: usize = 16;
-/// Tokens of listeners have this bit; connection keys never do.
-const LISTENER_BIT: u64 = 1 << 63;
+/// Output buffers kept for the next turn, and the largest of them, in bytes.
+const POOL: (usize, usize) = (256, 64 * 1024);
 
 /// For the driver of a shard, inside [`Command::Driver`].
 pub(super) enum DriverCommand {
@@ -36,7 +34,7 @@ pub(super) enum DriverCommand {
     /// Stop accepting on it.
     Unlisten { id: u32 },
     /// A connection that another shard accepted.
-    Fresh { stream: Stream, peer: SocketAddr, settings: Arc<ListenerRuntime> },
+    Fresh { stream: Stream, peer: SocketAddr, settings: Arc<ListenerRuntime>, ticket: Ticket },
     /// End the thread.
     Stop,
 }
@@ -45,16 +43,15 @@ struct Listener {
     id: u32,
     acceptor: Acceptor,
     settings: Arc<ListenerRuntime>,
-    /// Resting until then, monotonic ms; 0 when not.
-    rest_until_ms: u64,
-    /// Connections may be waiting; edge-triggered readiness doesn't say so twice.
-    ready: bool,
+    /// When to accept next, monotonic ms: connections may be waiting, and edge-triggered
+    /// readiness doesn't say so twice. `u64::MAX`: when readiness says so.
+    due_ms: u64,
 }
 
 /// The driver's part of a connection.
 struct Wire {
     stream: Stream,
-    settings: Arc<ListenerRuntime>,
+    ticket: Ticket,
     /// The socket may have more to read; edge-triggered readiness doesn't say so twice.
     readable: bool,
     /// The peer has closed its side; read to the end.
@@ -70,12 +67,18 @@ pub(super) struct Driver {
     shard: Shard,
     wires: Vec<Option<Wire>>,
     listeners: Vec<Listener>,
-    registrar: Registrar,
+    registry: Registry,
+    shared: Arc<Shared>,
+    mail: Option<Batches<Command>>,
+    batch: std::vec::IntoIter<Command>,
     buffer: Box<[u8]>,
     pool: BufPool,
     /// Memory of the last list of connections to flush.
     spare: Vec<Key>,
     run: VecDeque<Key>,
+    /// Memory of the last list of connections accepted.
+    fresh: Vec<(Stream, SocketAddr)>,
+    warn_again_ms: u64,
     /// Connections that feed a shard that is behind; served again when it has caught up.
     held_back: Vec<Key>,
     congested: bool,
@@ -83,19 +86,25 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    pub(super) fn new(shard: Shard, reactor: &Reactor) -> io::Result<Self> {
+    pub(super) fn new(mut shard: Shard, reactor: &Reactor) -> io::Result<Self> {
+        shard.set_wants(wants(&shard));
         Ok(Self {
-            shard,
             wires: Vec::new(),
             listeners: Vec::new(),
-            registrar: reactor.registrar()?,
-            buffer: vec![0; READ_BUFFER].into_boxed_slice(),
-            pool: BufPool::default(),
+            registry: reactor.registry()?,
+            shared: Arc::clone(shard.shared()),
+            mail: None,
+            batch: Vec::new().into_iter(),
+            buffer: vec![0; shard.config().turn.read_bytes.max(4096)].into_boxed_slice(),
+            pool: BufPool::new(POOL.0, POOL.1),
             spare: Vec::new(),
             run: VecDeque::new(),
+            fresh: Vec::new(),
+            warn_again_ms: 0,
             held_back: Vec::new(),
             congested: false,
             stopped: false,
+            shard,
         })
     }
 
@@ -103,19 +112,18 @@ impl Driver {
         self.wires.get_mut(key.index as usize)?.as_mut()
     }
 
-    fn install(&mut self, key: Key, mut stream: Stream, settings: Arc<ListenerRuntime>) {
+    fn install(&mut self, key: Key, mut stream: Stream, ticket: Ticket) {
         let index = key.index as usize;
         if self.wires.len() <= index {
             self.wires.resize_with(index + 1, || None);
         }
-        if stream.register(&self.registrar, token(key)).is_err() {
+        let registered = stream.register(&self.registry, key.to_u64());
+        let wire =
+            Wire { stream, ticket, readable: false, hangup: false, unfinished: false, queued: false };
+        self.wires[index] = Some(wire);
+        if registered.is_err() {
             self.shard.gone(key);
         }
-        let wire =
-            Wire { stream, settings, readable: true, hangup: false, unfinished: false, queued: false };
-        self.wires[index] = Some(wire);
-        // What came before registration makes no edge.
-        self.enqueue(key);
     }
 
     fn enqueue(&mut self, key: Key) {
@@ -156,14 +164,13 @@ impl Driver {
             Ok(n) => {
                 let drained = n < self.buffer.len() && !wire.hangup;
                 wire.readable = !drained;
-                self.shard.metrics().reads.add(1);
+                self.shard.metrics().reads.increment();
                 let served = self.shard.bytes(key, &self.buffer[..n]);
                 if self.after(key, served) && !drained {
                     self.enqueue(key);
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => wire.readable = false,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => self.enqueue(key),
             Err(_) => self.gone(key),
         }
         if self.shard.should_flush() {
@@ -181,7 +188,10 @@ impl Driver {
     /// True when the connection may go on reading.
     fn after(&mut self, key: Key, served: Served) -> bool {
         match served {
-            Served::Idle => return true,
+            Served::Idle => {
+                self.note_connected(key);
+                return true;
+            }
             Served::Closed => {}
             Served::Unfinished => {
                 if let Some(wire) = self.wire(key) {
@@ -198,9 +208,18 @@ impl Driver {
         false
     }
 
+    /// CONNECT may just have gone through.
+    fn note_connected(&mut self, key: Key) {
+        if self.shard.link(key).is_some_and(|link| link.session.is_some())
+            && let Some(wire) = self.wire(key)
+        {
+            wire.ticket.connected();
+        }
+    }
+
     fn hold_back(&mut self, key: Key) {
         self.congested = true;
-        self.shard.metrics().held_back.add(1);
+        self.shard.metrics().connections_paused.add(1);
         if let Some(wire) = self.wire(key)
             && !wire.queued
         {
@@ -216,23 +235,24 @@ impl Driver {
             return;
         };
         let Some(parked) = self.shard.park(key) else { return };
-        if wire.stream.deregister(&self.registrar).is_err() {
+        if wire.stream.deregister(&self.registry).is_err() {
             return; // The socket is beyond use; dropping it closes it.
         }
-        let wire: Box<dyn std::any::Any + Send> = Box::new((wire.stream, wire.settings));
+        let wire: Box<dyn std::any::Any + Send> = Box::new((wire.stream, wire.ticket));
         self.shard.send(to, Command::Adopt(Box::new(Adopt { parked, wire })));
     }
 
     fn command(&mut self, command: Command) {
         match self.shard.command(command) {
             Some(Command::Adopt(adopt)) => {
-                if let Ok(wire) = adopt.wire.downcast::<(Stream, Arc<ListenerRuntime>)>() {
+                if let Ok(wire) = adopt.wire.downcast::<(Stream, Ticket)>() {
                     let key = self.shard.adopt(adopt.parked);
-                    let (stream, settings) = *wire;
-                    self.install(key, stream, settings);
+                    let (stream, ticket) = *wire;
+                    self.install(key, stream, ticket);
                     if let Some(wire) = self.wire(key) {
                         wire.unfinished = true;
                     }
+                    self.enqueue(key);
                 }
             }
             Some(Command::Driver(command)) => {
@@ -241,6 +261,10 @@ impl Driver {
                 }
             }
             Some(Command::Drain) => self.listeners.clear(),
+            Some(Command::Apply(config)) => {
+                self.shard.apply(config);
+                self.shard.set_wants(wants(&self.shard));
+            }
             _ => {}
         }
     }
@@ -249,67 +273,89 @@ impl Driver {
         match command {
             DriverCommand::Listen { id, socket, settings } => self.listen(id, socket, settings),
             DriverCommand::Unlisten { id } => self.listeners.retain(|one| one.id != id),
-            DriverCommand::Fresh { stream, peer, settings } => self.fresh(stream, peer, settings),
+            DriverCommand::Fresh { stream, peer, settings, ticket } => {
+                self.fresh(stream, peer, settings, ticket);
+            }
             DriverCommand::Stop => self.stopped = true,
         }
     }
 
     fn listen(&mut self, id: u32, socket: TcpListener, settings: Arc<ListenerRuntime>) {
-        let token = Token((LISTENER_BIT | u64::from(id)) as usize);
-        match Acceptor::new(socket, &self.registrar, token) {
-            Ok(acceptor) => {
-                let listener = Listener { id, acceptor, settings, rest_until_ms: 0, ready: true };
-                self.listeners.push(listener);
-            }
+        let mut acceptor = Acceptor::new(socket);
+        // Listener tokens begin at 1: 0 is the reactor's own.
+        match acceptor.register(&self.registry, u64::from(id) + 1) {
+            Ok(()) => self.listeners.push(Listener { id, acceptor, settings, due_ms: 0 }),
             Err(error) => tracing::error!(target: "error", "Listener {id}: {error}"),
         }
     }
 
-    fn fresh(&mut self, stream: Stream, peer: SocketAddr, settings: Arc<ListenerRuntime>) {
+    fn fresh(
+        &mut self,
+        stream: Stream,
+        peer: SocketAddr,
+        settings: Arc<ListenerRuntime>,
+        ticket: Ticket,
+    ) {
         if self.shard.is_draining() {
+            self.shared.add_load(self.shard.id(), -1);
             return;
         }
-        let key = self.shard.accept(Arc::clone(&settings), peer);
-        self.install(key, stream, settings);
+        let key = self.shard.accept(settings, peer);
+        self.install(key, stream, ticket);
     }
 
     /// Accepts what waits on one listener and spreads it over the shards.
     fn accept(&mut self, at: usize, now: Now) {
-        for _ in 0..ACCEPT_BUDGET {
-            let Some(listener) = self.listeners.get_mut(at) else { return };
-            let settings = Arc::clone(&listener.settings);
-            match listener.acceptor.accept() {
-                Accepted::Connection(stream, peer) => self.place(stream, peer, settings),
-                Accepted::Empty => {
-                    listener.ready = false;
-                    return;
-                }
-                Accepted::Retry => {}
-                Accepted::Exhausted => {
-                    listener.rest_until_ms = now.mono_ms + ACCEPT_REST_MS;
-                    self.shard.metrics().accept_errors.add(1);
-                    tracing::warn!(
-                        target: "warning",
-                        "Out of file descriptors: new connections are refused until some close. \
-                         Raise the limit (ulimit -n, LimitNOFILE) to take more."
-                    );
-                    return;
-                }
+        let mut fresh = std::mem::take(&mut self.fresh);
+        let listener = &mut self.listeners[at];
+        let accepted = listener.acceptor.accept(now.mono_ms, ACCEPT_BUDGET, |stream, peer| {
+            fresh.push((stream, peer));
+        });
+        listener.due_ms = match accepted.state {
+            AcceptState::Drained => u64::MAX,
+            AcceptState::More => 0,
+            AcceptState::BackOff { retry_at_ms } => retry_at_ms,
+            AcceptState::Failed(error) => {
+                let id = listener.id;
+                tracing::error!(target: "error", "Listener {id} accepts no more: {error}");
+                u64::MAX
             }
+        };
+        let settings = Arc::clone(&listener.settings);
+        let metrics = self.shard.metrics();
+        metrics.accept_errors.add(accepted.errors as u64);
+        metrics.accepts_refused.add(accepted.refused as u64);
+        if accepted.refused > 0 && now.mono_ms >= self.warn_again_ms {
+            self.warn_again_ms = now.mono_ms + 10_000;
+            tracing::warn!(
+                target: "warning",
+                "Out of file descriptors: new connections are refused until some close. \
+                 Raise the limit (ulimit -n, or LimitNOFILE in the service) to take more."
+            );
         }
+        for (stream, peer) in fresh.drain(..) {
+            self.place(stream, peer, &settings);
+        }
+        self.fresh = fresh;
     }
 
-    fn place(&mut self, stream: Stream, peer: SocketAddr, settings: Arc<ListenerRuntime>) {
-        if self.shard.is_draining() || !settings.admit(self.shard.shared().connections()) {
-            self.shard.metrics().connections_refused.add(1);
+    fn place(&mut self, stream: Stream, peer: SocketAddr, settings: &Arc<ListenerRuntime>) {
+        let per_address = self.shard.config().connect.per_address;
+        let refused = self.shard.is_draining() || self.shared.pressure() >= 1;
+        let ticket = (!refused)
+            .then(|| self.shared.admission.admit(settings, per_address, peer.ip()))
+            .flatten();
+        let Some(ticket) = ticket else {
+            self.shard.metrics().connections_refused.increment();
             return;
-        }
-        let to = self.shard.shared().least_loaded(self.shard.id());
-        self.shard.shared().add_load(to, 1);
+        };
+        let settings = Arc::clone(settings);
+        let to = self.shared.least_loaded(self.shard.id());
+        self.shared.add_load(to, 1);
         if to == self.shard.id() {
-            return self.fresh(stream, peer, settings);
+            return self.fresh(stream, peer, settings, ticket);
         }
-        let command = DriverCommand::Fresh { stream, peer, settings };
+        let command = DriverCommand::Fresh { stream, peer, settings, ticket };
         self.shard.send(to, Command::Driver(Box::new(command)));
     }
 
@@ -333,15 +379,17 @@ impl Driver {
         let mut written = 0;
         let mut failed = false;
         while !link.out.is_empty() && !link.blocked {
-            let slices = link.out.slices(64);
+            let result = {
+                let slices = link.out.slices(64);
+                wire.stream.write_vectored(&slices)
+            };
             writes += 1;
-            match wire.stream.write_vectored(&slices) {
+            match result {
                 Ok(n) => {
                     written += n;
                     link.out.consume(n);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => link.blocked = true,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => {
                     failed = true;
                     break;
@@ -365,73 +413,145 @@ impl Driver {
 
     fn close(&mut self, key: Key) {
         if let Some(mut wire) = self.wires.get_mut(key.index as usize).and_then(Option::take) {
-            wire.stream.finish(&mut self.buffer, CLOSE_DRAIN);
+            // Our side ends first, so that what was written arrives before the end.
+            let _ = wire.stream.shutdown();
+            for _ in 0..CLOSE_DRAIN {
+                if !matches!(wire.stream.read(&mut self.buffer), Ok(n) if n > 0) {
+                    break;
+                }
+            }
         }
         self.shard.remove(key);
     }
 }
 
-fn token(key: Key) -> Token {
-    Token(key.to_u64() as usize)
+/// What the log takes, as far as the data plane is concerned.
+fn wants(shard: &Shard) -> Wants {
+    Wants {
+        connections: shard.config().connection_messages
+            && tracing::enabled!(target: "notice", Level::INFO),
+        subscriptions: tracing::enabled!(target: "subscribe", Level::DEBUG)
+            || tracing::enabled!(target: "unsubscribe", Level::DEBUG),
+        messages: tracing::enabled!(target: "debug", Level::DEBUG),
+    }
 }
 
-impl Handler for Driver {
-    fn mailbox(&mut self, now: Now) -> bool {
-        let congested = self.shard.begin_turn(now);
-        if self.congested && !congested {
-            for key in std::mem::take(&mut self.held_back) {
-                self.run.push_back(key);
-            }
-        }
-        self.congested = congested;
-        let shared = Arc::clone(self.shard.shared());
+impl Driver {
+    /// Handles mail up to the budget. True when some of what was taken is left.
+    fn handle_mail(&mut self) -> bool {
+        let shared = Arc::clone(&self.shared);
         let mailbox = &shared.mailboxes[usize::from(self.shard.id())];
         let (mut commands, mut weight) = (0, 0);
-        for command in mailbox.take() {
+        while commands < MAILBOX_BUDGET {
+            let Some(command) = self.next_command() else { break };
             commands += 1;
             weight += command.weight();
             self.command(command);
             if self.shard.should_flush() {
                 self.flush_dirty();
             }
-            if commands % MAILBOX_BUDGET == 0 {
-                mailbox.done(std::mem::take(&mut commands), std::mem::take(&mut weight));
-            }
         }
-        mailbox.done(commands, weight);
-        false
+        if commands > 0 {
+            self.shard.metrics().mailbox_commands.add(commands as u64);
+            shared.nudge(mailbox.done(commands, weight));
+        }
+        commands == MAILBOX_BUDGET
     }
 
-    fn ready(&mut self, token: Token, readable: bool, writable: bool, hangup: bool, _now: Now) {
-        let bits = token.0 as u64;
-        if bits & LISTENER_BIT != 0 {
-            let id = (bits & u64::from(u32::MAX)) as u32;
-            if let Some(listener) = self.listeners.iter_mut().find(|one| one.id == id) {
-                listener.ready = true;
+    /// Commands come in batches; a batch that the budget cut short is gone on with.
+    fn next_command(&mut self) -> Option<Command> {
+        loop {
+            if let Some(command) = self.batch.next() {
+                return Some(command);
             }
-            return;
+            let next = match &mut self.mail {
+                Some(batches) => batches.next(),
+                None => None,
+            };
+            match next {
+                Some(batch) => self.batch = batch.into_iter(),
+                None => {
+                    let mailbox = &self.shared.mailboxes[usize::from(self.shard.id())];
+                    let mut batches = mailbox.take();
+                    self.batch = batches.next()?.into_iter();
+                    self.mail = Some(batches);
+                }
+            }
         }
-        let key = Key::from_u64(bits);
-        let Some(link) = self.shard.link(key) else { return };
-        if writable && link.blocked {
-            link.blocked = false;
-            self.flush_one(key);
+    }
+
+    fn release_held_back(&mut self) {
+        for key in std::mem::take(&mut self.held_back) {
+            self.shard.metrics().connections_paused.add(-1);
+            self.run.push_back(key);
         }
-        if !readable && !hangup {
+    }
+}
+
+impl Handler for Driver {
+    fn stopped(&self) -> bool {
+        self.stopped
+    }
+
+    fn next_deadline(&self) -> Option<u64> {
+        let accept = self.listeners.iter().map(|one| one.due_ms).filter(|due| *due != u64::MAX);
+        [accept.min(), self.shard.next_deadline()].into_iter().flatten().min()
+    }
+
+    fn has_mail(&self) -> bool {
+        self.shared.mailboxes[usize::from(self.shard.id())].has_mail()
+    }
+
+    fn prepare_sleep(&mut self) -> bool {
+        self.shared.mailboxes[usize::from(self.shard.id())].prepare_sleep()
+    }
+
+    fn awake(&mut self) {
+        self.shared.mailboxes[usize::from(self.shard.id())].awake();
+    }
+
+    fn mailbox(&mut self, now: Now) -> bool {
+        self.shard.metrics().turns.increment();
+        let congested = self.shard.begin_turn(now);
+        if self.congested && !congested {
+            self.release_held_back();
+        }
+        self.congested = congested;
+        self.handle_mail()
+    }
+
+    fn acceptable(&mut self, token: u64, _now: Now) {
+        let id = token - 1;
+        if let Some(listener) = self.listeners.iter_mut().find(|one| u64::from(one.id) == id) {
+            listener.due_ms = 0;
+        }
+    }
+
+    fn readable(&mut self, token: u64, closed: bool, _now: Now) {
+        let key = Key::from_u64(token);
+        if self.shard.link(key).is_none() {
             return;
         }
         let Some(wire) = self.wire(key) else { return };
         wire.readable = true;
-        wire.hangup |= hangup;
+        wire.hangup |= closed;
         if !wire.queued {
             self.serve(key);
         }
     }
 
+    fn writable(&mut self, token: u64, _now: Now) {
+        let key = Key::from_u64(token);
+        let Some(link) = self.shard.link(key) else { return };
+        if link.blocked {
+            link.blocked = false;
+            self.flush_one(key);
+        }
+    }
+
     fn run_queue(&mut self, now: Now) -> bool {
         for at in 0..self.listeners.len() {
-            let listener = &self.listeners[at];
-            if listener.ready && listener.rest_until_ms <= now.mono_ms {
+            if self.listeners[at].due_ms <= now.mono_ms {
                 self.accept(at, now);
             }
         }
@@ -445,7 +565,7 @@ impl Handler for Driver {
                 self.serve(key);
             }
         }
-        !self.run.is_empty() || self.listeners.iter().any(|one| one.ready && one.rest_until_ms <= now.mono_ms)
+        !self.run.is_empty()
     }
 
     fn timers(&mut self, _now: Now) {
@@ -456,15 +576,6 @@ impl Handler for Driver {
         self.flush_dirty();
         self.shard.end_turn();
         logging::write(self.shard.take_events());
-        self.shard.has_dirty()
-    }
-
-    fn next_deadline(&self) -> Option<u64> {
-        let rest = self.listeners.iter().filter(|one| one.ready).map(|one| one.rest_until_ms).min();
-        [rest, self.shard.next_deadline()].into_iter().flatten().min()
-    }
-
-    fn stopped(&self) -> bool {
-        self.stopped
+        self.shard.has_dirty() || !self.run.is_empty()
     }
 }

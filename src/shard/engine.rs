@@ -253,7 +253,7 @@ impl Shard {
     pub fn drained(&mut self, key: Key) {
         let session = self.core.links.get(key).and_then(|link| link.session);
         if let Some(session) = session
-            && self.core.sessions.get(session).is_some_and(|session| session.replay.is_some())
+            && self.core.sessions.get(session).is_some_and(|session| session.waits())
         {
             self.core.pump_session(session);
         }
@@ -339,6 +339,11 @@ impl Shard {
     /// The shared structures.
     pub fn shared(&self) -> &Arc<Shared> {
         &self.core.shared
+    }
+
+    /// Another configuration comes into force.
+    pub fn apply(&mut self, config: Arc<Runtime>) {
+        self.core.apply(config);
     }
 
     /// Which events the log wants.

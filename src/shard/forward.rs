@@ -20,7 +20,6 @@ impl Core {
             Command::OwnerDone { hash } => self.owner_done(hash),
             Command::RetainedPull(pull) => self.answer_pull(*pull),
             Command::RetainedPage(page) => self.take_page(*page),
-            Command::Apply(config) => self.apply(config),
             other => return Some(other),
         }
         None

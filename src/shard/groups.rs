@@ -2,10 +2,11 @@
 
 use super::Command;
 use super::core::Core;
+use super::route::unpack;
 use crate::config::SharedStrategy;
 use crate::connection::{Outcome, Outgoing, Target};
 use crate::metrics::DropReason;
-use crate::protocol::{Message, SubscribeOptions};
+use crate::protocol::Message;
 use crate::router::{Group, ShardSet, ShareStrategy};
 use crate::session::SubscriptionIds;
 use crate::sync::Arc;
@@ -63,7 +64,7 @@ impl Core {
         let Some(member) = member else {
             return self.pass_on(group, outgoing, attempts + 1);
         };
-        let options = SubscribeOptions::from_byte(member.options);
+        let options = unpack(member.options);
         let target = Target {
             qos: options.qos,
             retain: outgoing.retain && options.retain_as_published,

@@ -10,7 +10,7 @@ use super::{Command, Shard, Shared};
 use crate::auth::Methods;
 use crate::config::{ListenerRuntime, Runtime};
 use crate::metrics::Snapshot;
-use crate::reactor::Reactor;
+use crate::reactor::{Clock, Reactor, ReactorConfig};
 use crate::sync::{Arc, Ordering};
 
 /// The running shard threads.
@@ -34,22 +34,22 @@ impl Shards {
     /// When the system refuses a poll instance or a thread.
     pub fn start_with(config: Arc<Runtime>, methods: Methods) -> io::Result<Self> {
         let shared = Arc::new(Shared::new(config.shards, config.turn.mailbox_high_water, methods));
+        let clock = Clock::start();
         let mut threads = Vec::with_capacity(config.shards);
         for id in 0..config.shards as u16 {
-            let mut reactor = Reactor::new()?;
-            shared.mailboxes[usize::from(id)].attach(reactor.waker()?);
+            let mut reactor = Reactor::new(ReactorConfig { clock, spin_us: 0 })?;
+            shared.mailboxes[usize::from(id)].attach(reactor.waker());
             let (shared, config) = (Arc::clone(&shared), Arc::clone(&config));
             let run = move || {
                 if config.pin_shards {
                     pin(id);
                 }
-                let shard = Shard::new(id, Arc::clone(&shared), config, reactor.now());
+                let shard = Shard::new(id, shared, config, reactor.now());
                 let mut driver = match Driver::new(shard, &reactor) {
                     Ok(driver) => driver,
                     Err(error) => fail(id, &error.to_string()),
                 };
-                let result = reactor.run(&shared.mailboxes[usize::from(id)], &mut driver);
-                if let Err(error) = result {
+                if let Err(error) = reactor.run(&mut driver) {
                     fail(id, &error.to_string());
                 }
             };
@@ -153,7 +153,7 @@ impl Handle {
 
     /// The sum of all shards' counters.
     pub fn snapshot(&self) -> Snapshot {
-        let mut sum = Snapshot::default();
+        let mut sum = Snapshot::zero();
         for metrics in &self.shared.metrics {
             sum.merge(&metrics.snapshot());
         }
@@ -171,7 +171,7 @@ impl Handle {
         // Relaxed: figures for people.
         mailboxes
             .zip(&self.shared.load)
-            .map(|(mailbox, load)| (mailbox.depth(), load.load(Ordering::Relaxed)))
+            .map(|(mailbox, load)| (mailbox.depth_commands(), load.load(Ordering::Relaxed)))
             .collect()
     }
 }

@@ -1,6 +1,6 @@
 //! What a connection's machine asks of its shard.
 
-use super::core::{CONNECTION_WORK, Core};
+use super::core::Core;
 use super::sessions::may_publish_to;
 use crate::auth::Methods;
 use crate::config::Runtime;
@@ -65,7 +65,7 @@ impl Host for Core {
 
     fn subscribe(&mut self, session: Key, request: SubscribeRequest<'_>) -> QoS {
         let SubscribeRequest { filter, group, options, subscription_id } = request;
-        let packed = options.to_byte();
+        let packed = options.to_u8();
         let (existed, reference) = match group {
             None => {
                 let made = self.table.subscribe(session, filter, packed, subscription_id);
@@ -127,7 +127,7 @@ impl Host for Core {
     }
 
     fn budget_spent(&self) -> bool {
-        self.work > CONNECTION_WORK || self.fed_congested
+        self.work as usize >= self.config.turn.read_packets || self.fed_congested
     }
 
     fn random(&mut self) -> u128 {

@@ -10,7 +10,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use super::command::Adopt;
 use super::{Command, Served, Shard, Shared};
 use crate::auth::Methods;
-use crate::config::{ListenerRuntime, Runtime};
+use crate::config::table::Listener;
+use crate::config::{Config, ListenerRuntime, Runtime};
 use crate::sync::Arc;
 use crate::util::{Key, Now};
 
@@ -45,12 +46,13 @@ impl Memory {
     /// A broker with `config`, of `shards` shards, at time zero.
     pub fn new(shards: usize, config: Runtime, methods: Methods) -> Self {
         let now = Now { mono_ms: 1, wall_s: 0 };
+        let listener = config.listeners.first().cloned().unwrap_or_else(default_listener);
         let config = Arc::new(config);
         let shared = Arc::new(Shared::new(shards, config.turn.mailbox_high_water, methods));
         let shard = |id| Shard::new(id, Arc::clone(&shared), Arc::clone(&config), now);
         Self {
             shards: (0..shards as u16).map(shard).collect(),
-            listener: Arc::new(ListenerRuntime::default()),
+            listener,
             shared,
             now,
             places: Vec::new(),
@@ -119,12 +121,13 @@ impl Memory {
         let index = usize::from(shard);
         self.shards[index].begin_turn(self.now);
         let mut done = (0, 0);
-        for command in self.shared.mailboxes[index].take() {
+        for command in self.shared.mailboxes[index].take().flatten() {
             done.0 += 1;
             done.1 += command.weight();
             self.command(shard, command);
         }
-        self.shared.mailboxes[index].done(done.0, done.1);
+        let waiters = self.shared.mailboxes[index].done(done.0, done.1);
+        self.shared.nudge(waiters);
         for _ in 0..self.unfinished.len() {
             let Some(wire) = self.unfinished.pop_front() else { break };
             let place = self.places[wire.0 as usize];
@@ -196,7 +199,7 @@ impl Memory {
             for shard in 0..self.shards.len() as u16 {
                 self.turn(shard);
             }
-            let mail = self.shared.mailboxes.iter().any(|mailbox| !mailbox.is_empty());
+            let mail = self.shared.mailboxes.iter().any(|mailbox| mailbox.has_mail());
             if !mail && self.unfinished.is_empty() {
                 return;
             }
@@ -238,4 +241,11 @@ impl Memory {
     pub fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
+}
+
+/// A listener with default settings; nothing listens here.
+fn default_listener() -> Arc<ListenerRuntime> {
+    let mut config = Config::default();
+    config.listeners.push(Listener::default());
+    Arc::clone(&config.compile(1).listeners[0])
 }

@@ -14,6 +14,7 @@
 //! its topic's hash names. Shared between shards are the routing trie, the directory, the
 //! mailboxes and the counters ([`Shared`]), nothing else.
 
+mod admission;
 mod command;
 mod core;
 mod driver;

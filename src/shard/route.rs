@@ -86,7 +86,7 @@ impl Delivering<'_> {
         let qos = outgoing.qos.min(target.qos);
         let connection = session.connection;
         let mut link = connection.and_then(|connection| self.links.get_mut(connection));
-        if self.pressure >= 2 && self.sheds(link.as_deref(), qos) {
+        if sheds(self.pressure, link.as_deref(), qos) {
             self.metrics.dropped(DropReason::MemoryPressure);
             return Outcome::Dropped(DropReason::MemoryPressure);
         }
@@ -121,12 +121,13 @@ impl Delivering<'_> {
         }
         outcome
     }
+}
 
-    fn sheds(&self, link: Option<&Link>, qos: QoS) -> bool {
-        match qos {
-            QoS::AtMostOnce => link.is_some_and(|link| link.blocked),
-            QoS::AtLeastOnce | QoS::ExactlyOnce => self.pressure >= 3 && link.is_none(),
-        }
+/// Whether a delivery is given up because memory is short.
+fn sheds(pressure: u8, link: Option<&Link>, qos: QoS) -> bool {
+    match qos {
+        QoS::AtMostOnce => pressure >= 2 && link.is_some_and(|link| link.blocked),
+        QoS::AtLeastOnce | QoS::ExactlyOnce => pressure >= 3 && link.is_none(),
     }
 }
 
@@ -196,7 +197,7 @@ impl Core {
         let (table, mut delivering) = self.delivering();
         for slot in slots {
             for subscriber in table.subscribers(*slot) {
-                let options = SubscribeOptions::from_byte(subscriber.options);
+                let options = unpack(subscriber.options);
                 if excluded(&options, subscriber, outgoing, delivering.sessions) {
                     continue;
                 }
@@ -218,7 +219,7 @@ impl Core {
         let mut gathered = std::mem::take(&mut self.gathered);
         for slot in slots {
             for subscriber in self.table.subscribers(*slot) {
-                let options = SubscribeOptions::from_byte(subscriber.options);
+                let options = unpack(subscriber.options);
                 if excluded(&options, subscriber, outgoing, &self.sessions) {
                     continue;
                 }
@@ -238,6 +239,12 @@ impl Core {
         }
         self.gathered = gathered;
     }
+}
+
+/// The options as the subscription table keeps them.
+pub(super) fn unpack(packed: u8) -> SubscribeOptions {
+    // They were packed by `SubscribeOptions::to_u8`, so they unpack.
+    SubscribeOptions::from_u8(packed).unwrap_or(SubscribeOptions::at(QoS::AtMostOnce))
 }
 
 /// Counts a PUBLISH sent.

@@ -5,12 +5,16 @@ use std::hash::BuildHasher;
 use foldhash::fast::RandomState;
 
 use super::Command;
+use super::admission::Admission;
 use crate::auth::Methods;
 use crate::metrics::ShardMetrics;
-use crate::reactor::Mailbox;
+use crate::reactor::{Mailbox, Marks, Waiters};
 use crate::router::Router;
 use crate::session::Directory;
 use crate::sync::{Arc, AtomicU8, AtomicU32, Ordering};
+
+/// Bytes of messages in a mailbox above which its feeders are not read.
+const MAILBOX_BYTES: usize = 64 << 20;
 
 /// The structures that more than one shard touches, each safe by its own rules
 /// (docs/concurrency.md).
@@ -21,6 +25,8 @@ pub struct Shared {
     pub directory: Directory,
     /// One inbox for each shard.
     pub mailboxes: Box<[Mailbox<Command>]>,
+    /// Limits on who may connect.
+    pub admission: Arc<Admission>,
     /// One set of counters for each shard; written by that shard only.
     pub metrics: Box<[ShardMetrics]>,
     /// Connections of each shard, for balance; a hint, not a count to rely on.
@@ -35,10 +41,12 @@ pub struct Shared {
 impl Shared {
     /// For that many shards, with mailboxes of `high_water` commands.
     pub fn new(shards: usize, high_water: usize, methods: Methods) -> Self {
-        let mailbox = |shard| Mailbox::new(format!("shard-{shard}"), high_water);
+        let marks = Marks { commands: high_water, bytes: MAILBOX_BYTES };
+        let mailbox = |shard| Mailbox::new(format!("shard-{shard}"), marks);
         Self {
             router: Arc::new(Router::new(shards)),
             directory: Directory::default(),
+            admission: Arc::default(),
             mailboxes: (0..shards).map(mailbox).collect(),
             metrics: (0..shards).map(|_| ShardMetrics::default()).collect(),
             load: (0..shards).map(|_| AtomicU32::new(0)).collect(),
@@ -72,6 +80,13 @@ impl Shared {
             load.fetch_sub(delta.unsigned_abs(), Ordering::Relaxed);
         } else {
             load.fetch_add(delta.unsigned_abs(), Ordering::Relaxed);
+        }
+    }
+
+    /// Makes shards run a turn because a mailbox they wait for has room again.
+    pub fn nudge(&self, waiters: Waiters) {
+        for shard in waiters {
+            self.mailboxes[shard].nudge();
         }
     }
 
