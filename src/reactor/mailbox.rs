@@ -30,9 +30,7 @@ use std::sync::OnceLock;
 use crossbeam::utils::CachePadded;
 use mio::Waker;
 
-use crate::sync::{
-    Arc, AtomicBool, AtomicU64, AtomicUsize, BatchQueue, Batches, Ordering, fence,
-};
+use crate::sync::{Arc, AtomicBool, AtomicU64, AtomicUsize, BatchQueue, Batches, Ordering, fence};
 
 /// Highest number of shards that can wait on one mailbox.
 pub const SHARDS_MAX: usize = 256;

@@ -76,8 +76,6 @@ fn open(address: SocketAddr, options: ListenOptions) -> io::Result<TcpListener> 
 /// What one call of [`Acceptor::accept`] did.
 #[derive(Debug)]
 pub struct Accepted {
-    /// Connections handed over.
-    pub accepted: usize,
     /// Connections closed at once because no descriptor was free.
     pub refused: usize,
     /// Connections that failed before they could be handed over.
@@ -144,46 +142,41 @@ impl Acceptor {
         budget: usize,
         mut take: impl FnMut(Stream, SocketAddr),
     ) -> Accepted {
-        let mut done = Accepted { accepted: 0, refused: 0, errors: 0, state: AcceptState::More };
+        let mut done = Accepted { refused: 0, errors: 0, state: AcceptState::More };
         if now_ms < self.retry_at_ms {
             done.state = AcceptState::BackOff { retry_at_ms: self.retry_at_ms };
             return done;
         }
+        if self.reserve.is_none() {
+            self.reserve = open_reserve();
+        }
         for _ in 0..budget {
-            match self.accept_one() {
+            let error = match self.listener.accept() {
                 Ok((stream, peer)) => {
-                    done.accepted += 1;
-                    take(stream, peer);
-                }
-                Err(error) => match Fault::of(&error) {
-                    Fault::Drained => return self.finish(done, AcceptState::Drained, now_ms),
-                    Fault::Connection => done.errors += 1,
-                    Fault::Exhausted => match self.refuse_one() {
-                        Ok(()) => done.refused += 1,
-                        Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                            return self.finish(done, AcceptState::Drained, now_ms);
-                        }
-                        Err(_) => return self.back_off(done, now_ms),
-                    },
-                    Fault::Listener => {
-                        done.state = AcceptState::Failed(error);
-                        return done;
+                    match Stream::tcp(stream) {
+                        Ok(stream) => take(stream, peer),
+                        Err(_) => done.errors += 1,
                     }
+                    continue;
+                }
+                Err(error) => error,
+            };
+            match Fault::of(&error) {
+                Fault::Connection => done.errors += 1,
+                Fault::Drained => return self.finish(done, AcceptState::Drained, now_ms),
+                Fault::Listener => return self.finish(done, AcceptState::Failed(error), now_ms),
+                Fault::Exhausted => match self.refuse_one() {
+                    Ok(()) => done.refused += 1,
+                    Err(_) => return self.back_off(done, now_ms),
                 },
             }
         }
         self.finish(done, AcceptState::More, now_ms)
     }
 
-    fn accept_one(&mut self) -> io::Result<(Stream, SocketAddr)> {
-        if self.reserve.is_none() {
-            self.reserve = open_reserve();
-        }
-        let (stream, peer) = self.listener.accept()?;
-        Ok((Stream::tcp(stream)?, peer))
-    }
-
-    /// Uses the reserve to accept one connection and close it.
+    /// Uses the reserve to accept one connection and close it. Fails if none waits after all
+    /// (the system looks for a descriptor before it looks for a connection), if there is no
+    /// reserve, or if another thread was faster to take what it freed.
     fn refuse_one(&mut self) -> io::Result<()> {
         if self.reserve.take().is_none() {
             return Err(Errno::EMFILE.into());
@@ -193,9 +186,9 @@ impl Acceptor {
         result
     }
 
-    /// Rests if any had to be refused, whatever else happened.
+    /// Rests if any had to be refused: those that follow would have to be, too.
     fn finish(&mut self, mut done: Accepted, state: AcceptState, now_ms: u64) -> Accepted {
-        if done.refused > 0 {
+        if done.refused > 0 && !matches!(state, AcceptState::Failed(_)) {
             return self.back_off(done, now_ms);
         }
         done.state = state;
@@ -234,10 +227,7 @@ impl Fault {
         }
         match error.raw_os_error().map(Errno::from_raw) {
             Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM) => Self::Exhausted,
-            Some(Errno::EBADF | Errno::ENOTSOCK | Errno::EFAULT) => Self::Listener,
-            // EINVAL comes from accepting on a socket that no longer listens, and elsewhere from
-            // setting options of a connection that is already reset: see `accept_one`.
-            Some(Errno::EINVAL) => Self::Connection,
+            Some(Errno::EBADF | Errno::EINVAL | Errno::ENOTSOCK) => Self::Listener,
             // accept(2) passes pending network errors of the new connection on, and says to treat
             // them as "try again". So does a signal.
             _ => Self::Connection,
