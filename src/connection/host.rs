@@ -90,9 +90,9 @@ pub trait Host {
     fn unsubscribe(&mut self, session: Key, filter: &str, group: Option<&str>) -> bool;
     /// Sends what the session's window allows now.
     fn pump(&mut self, session: Key);
-    /// Work done since the connection got its turn, in units of about one small packet or one
-    /// delivery; true when it is enough and others should go first.
-    fn budget_spent(&self) -> bool;
+    /// Takes one packet off the connection's share of the turn; false when the share is used up
+    /// and others should go first.
+    fn spend(&mut self) -> bool;
     /// A random 128-bit number, for an assigned ClientId.
     fn random(&mut self) -> u128;
     /// Whether the log wants events at all, and those of single messages.

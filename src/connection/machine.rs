@@ -238,7 +238,7 @@ impl Connection {
     fn run<H: Host>(&mut self, host: &mut H, bytes: &[u8]) -> (usize, Option<Progress>) {
         let mut used = 0;
         while used < bytes.len() {
-            if host.budget_spent() {
+            if !host.spend() {
                 return (used, Some(Progress::Unfinished));
             }
             let rest = &bytes[used..];

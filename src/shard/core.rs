@@ -25,6 +25,9 @@ const TOPIC_CACHE: usize = 16 * 1024;
 /// Weight of an outbox at which it is pushed at once.
 const OUTBOX_MAX: usize = 1 << 20;
 
+/// Deliveries that one connection's messages may cause in a turn before others go first.
+pub(super) const DELIVERIES_MAX: usize = 16 * 1024;
+
 /// What a timer is for. Timers are not cancelled: whoever is due checks its own deadline.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Timer {
@@ -74,7 +77,10 @@ pub struct Core {
     /// Connections that the core has ended; the engine closes them.
     pub(super) ended: Vec<(Key, Close)>,
     pub(super) events: Vec<Event>,
-    pub(super) work: u32,
+    /// Packets handled for the connection being served.
+    pub(super) packets: usize,
+    /// Deliveries made for it.
+    pub(super) deliveries: usize,
     /// Bytes added to output buffers since the last flush, about.
     pub(super) unflushed: usize,
     /// The connection being served has fed a shard that is behind.
@@ -111,7 +117,8 @@ impl Core {
             dirty: Vec::new(),
             ended: Vec::new(),
             events: Vec::new(),
-            work: 0,
+            packets: 0,
+            deliveries: 0,
             unflushed: 0,
             fed_congested: false,
             draining: false,

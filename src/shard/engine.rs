@@ -125,7 +125,8 @@ impl Shard {
         key: Key,
         run: impl FnOnce(&mut Connection, &mut Core) -> Progress,
     ) -> Served {
-        self.core.work = 0;
+        self.core.packets = 0;
+        self.core.deliveries = 0;
         self.core.fed_congested = false;
         if !self.core.links.contains(key) {
             return Served::Closed;

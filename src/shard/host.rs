@@ -1,6 +1,6 @@
 //! What a connection's machine asks of its shard.
 
-use super::core::Core;
+use super::core::{Core, DELIVERIES_MAX};
 use super::sessions::may_publish_to;
 use crate::auth::Methods;
 use crate::config::Runtime;
@@ -126,8 +126,11 @@ impl Host for Core {
         self.pump_session(session);
     }
 
-    fn budget_spent(&self) -> bool {
-        self.work as usize >= self.config.turn.read_packets || self.fed_congested
+    fn spend(&mut self) -> bool {
+        self.packets += 1;
+        self.packets <= self.config.turn.read_packets
+            && self.deliveries < DELIVERIES_MAX
+            && !self.fed_congested
     }
 
     fn random(&mut self) -> u128 {

@@ -70,7 +70,7 @@ pub(super) struct Delivering<'c> {
     metrics: &'c ShardMetrics,
     limits: DeliverLimits,
     unflushed: &'c mut usize,
-    work: &'c mut u32,
+    deliveries: &'c mut usize,
     /// Memory is short: QoS 0 is given up first, then what would have to be queued.
     pressure: u8,
 }
@@ -78,7 +78,7 @@ pub(super) struct Delivering<'c> {
 impl Delivering<'_> {
     /// Delivers to one session and keeps the books.
     pub(super) fn to(&mut self, key: Key, outgoing: &mut Outgoing<'_>, target: Target) -> Outcome {
-        *self.work += 1;
+        *self.deliveries += 1;
         let Some(session) = self.sessions.get_mut(key) else {
             self.metrics.dropped(DropReason::SessionGone);
             return Outcome::Dropped(DropReason::SessionGone);
@@ -182,7 +182,7 @@ impl Core {
             metrics: &self.shared.metrics[usize::from(self.id)],
             limits: self.limits,
             unflushed: &mut self.unflushed,
-            work: &mut self.work,
+            deliveries: &mut self.deliveries,
             pressure: self.shared.pressure(),
         };
         (&mut self.table, delivering)
