@@ -1,1 +1,5 @@
 //! One core's thread and everything it owns.
+
+mod handle;
+
+pub use handle::{Handle, Shards};
