@@ -100,6 +100,13 @@ words! {
     }
 }
 
+impl LogType {
+    /// The type of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::WORDS.iter().find(|(word, _)| *word == name).map(|(_, kind)| *kind)
+    }
+}
+
 /// A set of [`LogType`]s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogTypes(u16);
