@@ -40,10 +40,6 @@ impl<K: Copy + Eq + Hash> Members<K> {
         self.all.as_slice()
     }
 
-    pub(super) fn online(&self) -> usize {
-        self.online
-    }
-
     pub(super) fn heap_bytes(&self) -> usize {
         self.all.heap_bytes()
     }
@@ -234,7 +230,7 @@ mod tests {
             let position = members.position(session, &hasher).unwrap();
             assert_eq!(members.remove(position, &hasher), session % 3 == 0);
         }
-        assert_eq!(members.online(), 15);
+        assert_eq!(members.online, 15);
         let front = &members.as_slice()[..15];
         assert!(front.iter().all(|member| member.session % 3 == 0));
     }

@@ -20,7 +20,7 @@ pub trait RetainedItem: Clone {
 pub enum ScanState {
     /// To the end.
     Done,
-    /// To this topic, whether it is still in the store or not: pass it to the next call.
+    /// Past this topic, whether it is still in the store or not: pass it to the next call.
     More(Box<str>),
 }
 
@@ -125,17 +125,21 @@ impl<M: RetainedItem> RetainedStore<M> {
         while let Some(item) = items.next() {
             let topic = item.topic();
             examined += 1;
-            match pattern.judge(topic) {
-                Verdict::Match => {
-                    out.push(item.clone());
-                    found += 1;
-                }
-                Verdict::Next => {}
-                Verdict::Jump(to) => items = self.from(Bound::Included(&to)),
-                Verdict::End => return ScanState::Done,
+            let verdict = pattern.judge(topic);
+            if let Verdict::Match = verdict {
+                out.push(item.clone());
+                found += 1;
             }
-            if found >= limit_items.max(1) || examined >= limit_examined.max(1) {
-                return ScanState::More(topic.into());
+            let enough = found >= limit_items.max(1) || examined >= limit_examined.max(1);
+            match verdict {
+                Verdict::End => return ScanState::Done,
+                // What a jump passes over need not be looked at by the next call either.
+                Verdict::Jump(to) if enough => {
+                    return ScanState::More(self.last_before(&to).unwrap_or(topic).into());
+                }
+                Verdict::Jump(to) => items = self.from(Bound::Included(&to)),
+                Verdict::Match | Verdict::Next if enough => return ScanState::More(topic.into()),
+                Verdict::Match | Verdict::Next => {}
             }
         }
         ScanState::Done
@@ -187,6 +191,12 @@ impl<M: RetainedItem> RetainedStore<M> {
             Bound::Unbounded => Bound::Unbounded,
         };
         self.items.range::<dyn Named, _>((start, Bound::Unbounded)).map(|item| &item.0)
+    }
+
+    fn last_before(&self, topic: &str) -> Option<&str> {
+        let end: Bound<&dyn Named> = Bound::Excluded(&Name(topic));
+        let mut before = self.items.range::<dyn Named, _>((Bound::Unbounded, end));
+        before.next_back().map(|item| item.0.topic())
     }
 
     fn forget(&mut self, old: &M) {

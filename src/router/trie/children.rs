@@ -251,8 +251,8 @@ impl<L: Leaf> Children<L> {
         }
     }
 
-    /// Moves every leaf to `leaves`, and frees the branches.
-    pub(super) fn drain(&mut self, leaves: &mut Vec<Box<L>>) {
+    /// Hands every leaf to `take`, and frees the branches.
+    pub(super) fn drain(&mut self, mut take: impl FnMut(Box<L>)) {
         let mut stack: SmallVec<[*mut (); FANOUT]> = SmallVec::new();
         stack.push(self.root.take());
         while let Some(target) = stack.pop() {
@@ -269,7 +269,7 @@ impl<L: Leaf> Children<L> {
                 // SAFETY: as above: each leaf in place is a box, reached once.
                 let owned = unsafe { Box::from_raw(leaf) };
                 leaf = owned.next().0.swap(ptr::null_mut(), Ordering::Relaxed);
-                leaves.push(owned);
+                take(owned);
             }
         }
     }
@@ -278,7 +278,7 @@ impl<L: Leaf> Children<L> {
 impl<L: Leaf> Drop for Children<L> {
     fn drop(&mut self) {
         if !self.is_empty() {
-            self.drain(&mut Vec::new());
+            self.drain(drop);
         }
     }
 }
@@ -426,6 +426,54 @@ mod tests {
         collect(&live, 0);
     }
 
+    #[test]
+    fn what_a_pinned_reader_has_found_outlives_its_removal() {
+        let (trie, partition) = (Children::default(), Partition::new());
+        let live = Arc::new(AtomicUsize::new(0));
+        for hash in 0..3 {
+            trie.insert(Word::new(hash, "w", &live), &partition.write());
+        }
+        let guard = epoch::pin();
+        let held = trie.find(1, "w", &guard).unwrap();
+        trie.remove(held, &partition.write());
+        assert!(trie.find(1, "w", &guard).is_none());
+        for _ in 0..1000 {
+            epoch::pin().flush();
+        }
+        assert_eq!(live.load(Ordering::SeqCst), 3, "freed under a reader");
+        assert_eq!(held.hash(), 1);
+        drop(guard);
+        collect(&live, 2);
+    }
+
+    /// The hashes of `kept` and `other` part at the last branch only, so that each insertion puts
+    /// ten branches in the way to `kept`, one after another, and each removal takes them away.
+    #[test]
+    fn a_leaf_stays_in_sight_while_branches_come_and_go_above_it() {
+        let (trie, partition) = (Children::default(), Partition::new());
+        let live = Arc::new(AtomicUsize::new(0));
+        let stop = AtomicBool::new(false);
+        trie.insert(Word::new(0, "kept", &live), &partition.write());
+        thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let mut lost = 0;
+                while !stop.load(Ordering::Relaxed) {
+                    let guard = epoch::pin();
+                    lost += (0..64).filter(|_| trie.find(0, "kept", &guard).is_none()).count();
+                }
+                lost
+            });
+            for _ in 0..20_000 {
+                let writer = partition.write();
+                let other = trie.insert(Word::new(1 << 31, "other", &live), &writer);
+                trie.remove(other, &writer);
+            }
+            stop.store(true, Ordering::Relaxed);
+            assert_eq!(reader.join().unwrap(), 0);
+        });
+        collect(&live, 1);
+    }
+
     /// Leaves that stay must be found at every moment while their neighbours come and go.
     #[test]
     fn readers_never_lose_a_leaf_and_never_see_a_freed_one() {
@@ -433,7 +481,8 @@ mod tests {
         let live = Arc::new(AtomicUsize::new(0));
         let stop = AtomicBool::new(false);
         let name = |n: u32| format!("n{n}");
-        let hash = |n: u32| if n % 2 == 0 { poor_hash(n) } else { n.wrapping_mul(0x9e37_79b9) };
+        let hash =
+            |n: u32| if n.is_multiple_of(2) { poor_hash(n) } else { n.wrapping_mul(0x9e37_79b9) };
         for n in 0..32 {
             trie.insert(Word::new(hash(n), &name(n), &live), &partition.write());
         }
@@ -449,7 +498,7 @@ mod tests {
                         assert!(trie.find(hash(kept), &name(kept), &guard).is_some(), "{kept}");
                         trie.find(hash(32 + n % 64), &name(32 + n % 64), &guard);
                         let mut seen = 0;
-                        trie.for_each(&guard, |leaf| seen += u32::from(leaf.hash() <= u32::MAX));
+                        trie.for_each(&guard, |leaf| seen += u32::from(leaf.is(&leaf.name)));
                         assert!(seen >= 1);
                     }
                 });

@@ -2,7 +2,7 @@
 //!
 //! # Shape
 //! Filters are split at `/` into a tree of nodes, one node a level, one cache line a node. A node
-//! finds its named children through its own *hash trie* ([`children`]): eight-way branches, picked
+//! finds its named children through its own *hash trie* (`children`): eight-way branches, picked
 //! by three hash bits each. A child is one pointer while it is alone, no branch is ever copied or
 //! grown, and no table is ever rehashed, so inserting the millionth child under one parent takes
 //! seven steps where the first took one, and there is no stall in between. The `+` child and the

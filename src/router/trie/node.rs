@@ -96,9 +96,9 @@ impl Node {
         }
     }
 
-    fn take_children(&mut self, into: &mut Vec<Box<Node>>) {
-        into.extend(self.plus.take());
-        self.named.drain(into);
+    fn take_children(&mut self, into: &mut Vec<Node>) {
+        into.extend(self.plus.take().map(|node| *node));
+        self.named.drain(|node| into.push(*node));
     }
 }
 

@@ -1,13 +1,11 @@
 //! One partition of the trie: a root, the lock of its writers, and its version.
 
-use std::cell::Cell;
-
 use crossbeam::epoch::{self, Guard};
 use crossbeam::utils::CachePadded;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::node::Node;
-use crate::sync::{AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 /// Retired objects after which a writer hands its garbage to the collector. An epoch frees 8 bags
 /// of up to 64 objects at a time, so this keeps removals from outrunning it.
@@ -20,8 +18,9 @@ pub(super) struct Partition {
     root: Node,
     bytes: AtomicUsize,
     filters: AtomicUsize,
-    /// Removals since the garbage was last handed over.
-    writers: Mutex<u32>,
+    /// Objects retired since the garbage was last handed over.
+    backlog: AtomicU32,
+    writers: Mutex<()>,
 }
 
 impl Partition {
@@ -31,7 +30,8 @@ impl Partition {
             root: Node::new(0, ""),
             bytes: AtomicUsize::new(0),
             filters: AtomicUsize::new(0),
-            writers: Mutex::new(0),
+            backlog: AtomicU32::new(0),
+            writers: Mutex::new(()),
         }
     }
 
@@ -56,21 +56,27 @@ impl Partition {
     /// Locks the partition for one change.
     pub(super) fn write(&self) -> Writer<'_> {
         let lock = self.writers.lock();
-        Writer { guard: epoch::pin(), partition: self, lock, retired: Cell::new(0) }
+        Writer { partition: self, _lock: lock, pin: Pin { guard: epoch::pin(), partition: self } }
     }
 }
 
 /// The right to change a partition: its lock, and a pin under which its nodes stay.
 pub(super) struct Writer<'p> {
+    partition: &'p Partition,
+    /// Dropped before the pin, so that nobody waits while garbage is freed.
+    _lock: MutexGuard<'p, ()>,
+    pin: Pin<'p>,
+}
+
+/// A pin that hands the garbage over when enough has gathered.
+struct Pin<'p> {
     guard: Guard,
     partition: &'p Partition,
-    lock: MutexGuard<'p, u32>,
-    retired: Cell<u32>,
 }
 
 impl Writer<'_> {
     pub(super) fn guard(&self) -> &Guard {
-        &self.guard
+        &self.pin.guard
     }
 
     pub(super) fn root(&self) -> &Node {
@@ -85,7 +91,7 @@ impl Writer<'_> {
     /// Accounts for an object that was retired.
     pub(super) fn shrank(&self, bytes: usize) {
         self.partition.bytes.fetch_sub(bytes, Ordering::Relaxed);
-        self.retired.set(self.retired.get() + 1);
+        self.partition.backlog.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Accounts for a filter that came.
@@ -104,11 +110,11 @@ impl Writer<'_> {
     }
 }
 
-impl Drop for Writer<'_> {
+impl Drop for Pin<'_> {
     fn drop(&mut self) {
-        *self.lock += self.retired.get();
-        if *self.lock >= FLUSH_AFTER {
-            *self.lock = 0;
+        let backlog = &self.partition.backlog;
+        if backlog.load(Ordering::Relaxed) >= FLUSH_AFTER {
+            backlog.store(0, Ordering::Relaxed);
             self.guard.flush();
         }
     }
