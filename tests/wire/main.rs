@@ -1,0 +1,11 @@
+//! Wire tests: the real broker, spoken to in bytes written by hand, in every protocol version it
+//! applies to, with one shard and with four.
+//!
+//! One theme a file; a test's name says what the broker must do. Names that begin with a letter
+//! and a number (`a1_`, `b14_`) guard against a class of faults known from other brokers.
+#![cfg(feature = "broker")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod connect_accept;
