@@ -9,3 +9,11 @@
 mod support;
 
 mod connect_accept;
+mod connect_malformed;
+mod connect_properties;
+mod hostile_bytes;
+mod hostile_pieces;
+mod publish_delivery;
+mod publish_errors;
+mod publish_properties;
+mod topic_alias;
