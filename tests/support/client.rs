@@ -1,6 +1,7 @@
 //! A client over one TCP connection that sends exactly the bytes it is given and checks exactly
 //! what comes back. Every wait has an end, and none is a sleep.
 
+use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use super::broker::{Broker, PATIENCE};
 use super::bytes::{
     Connect, PINGREQ, PINGRESP, Publish, disconnect, puback, pubcomp, pubrec, pubrel, subscribe,
-    unsubscribe,
+    text, unsubscribe,
 };
 use super::parse::{Answer, Connack, Delivery, Packet};
 use super::{Version, fresh};
@@ -18,6 +19,8 @@ pub struct Client {
     stream: TcpStream,
     input: Vec<u8>,
     start: usize,
+    /// Packets that came while another one was waited for.
+    passed: VecDeque<Packet>,
     next_id: u16,
     /// The version its answers are read as.
     pub version: Version,
@@ -37,7 +40,7 @@ impl Client {
         stream.set_nodelay(true).expect("TCP_NODELAY");
         stream.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
         stream.set_write_timeout(Some(PATIENCE)).expect("a write timeout");
-        Client { stream, input: Vec::new(), start: 0, next_id: 0x4000, version }
+        Client::over(stream, version)
     }
 
     /// Like [`Client::open`], with a receive buffer of about `bytes`, so that a client that does
@@ -48,7 +51,12 @@ impl Client {
         socket.set_recv_buffer_size(bytes).expect("SO_RCVBUF");
         socket.connect(&broker.address.into()).expect("connect to the broker");
         socket.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
-        Client { stream: socket.into(), input: Vec::new(), start: 0, next_id: 0x4000, version }
+        Client::over(socket.into(), version)
+    }
+
+    fn over(stream: TcpStream, version: Version) -> Client {
+        let passed = VecDeque::new();
+        Client { stream, input: Vec::new(), start: 0, passed, next_id: 0x4000, version }
     }
 
     /// Connects with a clean session.
@@ -132,6 +140,7 @@ impl Client {
     /// Reads exactly these bytes.
     pub fn expect(&mut self, bytes: impl AsRef<[u8]>) {
         let bytes = bytes.as_ref();
+        assert!(self.passed.is_empty(), "not read yet: {:?}", self.passed);
         while self.available().len() < bytes.len() {
             let mismatch = !bytes.starts_with(self.available());
             if mismatch || !self.fill() {
@@ -145,6 +154,13 @@ impl Client {
 
     /// The next Control Packet, or nothing when the connection ended between two packets.
     pub fn try_packet(&mut self) -> Option<Packet> {
+        if let Some(packet) = self.passed.pop_front() {
+            return Some(packet);
+        }
+        self.next_packet()
+    }
+
+    fn next_packet(&mut self) -> Option<Packet> {
         loop {
             if let Some(packet) = self.take_packet() {
                 return Some(packet);
@@ -216,6 +232,42 @@ impl Client {
         let delivery = self.delivery();
         assert_eq!(delivery.topic, topic, "nothing but the fence was to come: {delivery:?}");
         self.unsubscribe(&topic);
+    }
+
+    /// Receives and acknowledges everything that `publisher` published before now; gives the
+    /// payloads.
+    pub fn receive_until_fence(&mut self, publisher: &mut Client) -> Vec<String> {
+        let fence = fresh("fence");
+        let mut got = Vec::new();
+        let id = self.fresh_id();
+        self.send(subscribe(self.version, id, &[(&fence, 0)]));
+        self.collect(&mut got, |packet| packet.first == 0x90);
+        loop {
+            // What was acknowledged may let more in, and the fence overtakes what waits.
+            let before = got.len();
+            self.send(PINGREQ);
+            self.collect(&mut got, |packet| packet.first == 0xD0);
+            publisher.send(Publish::new(publisher.version, &fence, "").bytes());
+            let name = text(&fence);
+            self.collect(&mut got, |packet| packet.body.starts_with(&name));
+            if got.len() == before {
+                self.unsubscribe(&fence);
+                return got;
+            }
+        }
+    }
+
+    /// Receives messages until another packet comes, which must be the awaited one.
+    fn collect(&mut self, got: &mut Vec<String>, awaited: impl Fn(&Packet) -> bool) {
+        loop {
+            let packet = self.packet();
+            if awaited(&packet) {
+                return;
+            }
+            let delivery = packet.delivery(self.version);
+            self.acknowledge(&delivery);
+            got.push(delivery.text().to_owned());
+        }
     }
 
     /// A Packet Identifier for the helpers below, far from the small ones scenarios choose.
@@ -309,10 +361,23 @@ impl Client {
             1 => self.send(puback(delivery.id)),
             2 => {
                 self.send(pubrec(delivery.id));
-                assert_eq!(self.answer(0x62).id, delivery.id);
+                self.released(delivery.id);
                 self.send(pubcomp(delivery.id));
             }
             _ => {}
+        }
+    }
+
+    /// Reads the PUBREL of `id`; packets that come before it are kept for later.
+    pub fn released(&mut self, id: u16) {
+        loop {
+            let packet = self.next_packet().expect("PUBREL, but the connection was closed");
+            if packet.first != 0x62 {
+                self.passed.push_back(packet);
+            } else {
+                assert_eq!(packet.answer(0x62, self.version).id, id);
+                return;
+            }
         }
     }
 

@@ -55,3 +55,8 @@ pub fn each_version(versions: &[Version], mut scenario: impl FnMut(Version)) {
         scenario(version);
     }
 }
+
+/// Lets time pass, for the few scenarios whose subject is time and which have no event to wait for.
+pub fn let_pass(milliseconds: u64) {
+    std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+}

@@ -89,19 +89,10 @@ fn payloads_of_every_length_class() {
             for length in around.saturating_sub(2)..around + 3 {
                 for qos in 0..=2 {
                     let payload = vec![(length % 255) as u8; length];
-                    publisher.send(Publish::new(version, &topic, &payload).qos(qos, 9).bytes());
+                    publisher.publish(&topic, &payload, qos);
                     let delivery = subscriber.receive();
                     assert_eq!((delivery.qos, delivery.payload.len()), (qos, length));
                     assert!(delivery.payload == payload, "{length} bytes were altered");
-                    match qos {
-                        1 => assert_eq!(publisher.answer(0x40).id, 9),
-                        2 => {
-                            assert_eq!(publisher.answer(0x50).id, 9);
-                            publisher.send(pubrel(9));
-                            assert_eq!(publisher.answer(0x70).id, 9);
-                        }
-                        _ => {}
-                    }
                 }
             }
         }
