@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Instant;
 
 use crate::order::publish_numbers;
-use crate::support::broker::{Broker, Options, each_broker};
+use crate::support::broker::{Broker, Options, PATIENCE, each_broker};
 use crate::support::bytes::{Connect, PINGREQ, Publish, subscribe, unsubscribe};
 use crate::support::client::Client;
 use crate::support::{ALL, Version, fresh};
@@ -150,8 +151,14 @@ fn a_group_whose_members_come_and_go_loses_nothing() {
                 });
             }
             scope.spawn(|| publish_numbers(&mut publisher, &topic, 1, COUNT));
-            while (seen.lock().unwrap().len() as u32) < COUNT {
+            let (mut most, mut since) = (0, Instant::now());
+            while most < COUNT as usize {
                 take_all(&mut stays, &seen);
+                let now = seen.lock().unwrap().len();
+                if now > most {
+                    (most, since) = (now, Instant::now());
+                }
+                assert!(since.elapsed() < PATIENCE, "{most} of {COUNT} ever reached a member");
             }
         });
     });

@@ -6,6 +6,8 @@
 
 // Each test target includes this module and uses its own part of it.
 #![allow(dead_code)]
+// A failing scenario says on the standard error where it was.
+#![allow(clippy::print_stderr)]
 
 pub mod broker;
 pub mod bytes;

@@ -1,6 +1,8 @@
 //! Hostile and broken input at every stage costs its sender the connection and nobody else
 //! anything.
 
+use std::slice::from_ref;
+
 use crate::support::broker::{Options, each, each_broker, each_own_broker};
 use crate::support::bytes::{
     Connect, Publish, Will, acknowledge, disconnect, packet, prop, puback, pubcomp, pubrec, pubrel,
@@ -126,7 +128,7 @@ fn every_packet(version: Version) -> Vec<(&'static str, Vec<u8>)> {
         let expiry = prop::message_expiry(9);
         list.push(("PUBLISH", Publish::new(version, topic, "x").qos(1, 9).with(expiry).bytes()));
         for first in [0x40, 0x50, 0x62, 0x70] {
-            list.push(("an acknowledgement", acknowledge(first, 10, 0, &[reason.clone()])));
+            list.push(("an acknowledgement", acknowledge(first, 10, 0, from_ref(&reason))));
         }
         list.push(("DISCONNECT", packet(0xE0, &[&[0, reason.len() as u8], &reason])));
         list.push(("AUTH", packet(0xF0, &[&[0x18, 5], &prop::auth_method("M2")])));

@@ -8,6 +8,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod acknowledge_errors;
 mod connect_accept;
 mod connect_malformed;
 mod connect_properties;
