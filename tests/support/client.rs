@@ -224,7 +224,7 @@ impl Client {
     }
 
     /// Wants nothing of what `publisher` published before now to reach this client: a message sent
-    /// after it, which arrives after it whatever shards the two are on, must be the next thing here.
+    /// after it, which arrives after it whatever shards the two are on, must be the next to come.
     pub fn quiet(&mut self, publisher: &mut Client) {
         let topic = fresh("fence");
         assert_eq!(self.subscribe(&topic, 0), 0, "the fence's subscription");
