@@ -1,2 +1,5 @@
 //! The `pondhawk` binary.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    pondhawk::cli::main()
+}

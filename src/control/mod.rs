@@ -1,1 +1,42 @@
-//! The control plane: actix actors, everything that may wait.
+//! The control plane: everything that may wait, on one thread.
+//!
+//! [`run`] starts an actix system on the calling thread and returns when the broker has ended.
+//! In it:
+//! - [`Supervisor`] leads the broker through its [`Phase`]s, binds listeners and hands them to the
+//!   shards, reloads the configuration, and stops.
+//! - [`metrics`] samples the shards' counters and decides the memory pressure.
+//! - [`signals`] turns signals into messages to the supervisor.
+//!
+//! # When an actor panics
+//! [`keeper`] runs each actor in a future that catches the panic, logs it, and after a pause
+//! makes the actor anew. What must outlive an actor is in the [`Estate`]: the configuration in
+//! force, the sockets handed over, the phase. The shards own the sockets and know nothing of all
+//! this, so clients never notice. Actors that the supervisor keeps end with it and begin anew with
+//! it.
+//!
+//! # Meeting the data plane
+//! Through [`DataPlane`] alone, which is [`shard::Handle`](crate::shard::Handle) in the broker and a
+//! fake in tests. Its calls return at once.
+
+pub mod keeper;
+pub mod listeners;
+pub mod log;
+pub mod metrics;
+pub mod signals;
+
+mod estate;
+mod lifecycle;
+mod plane;
+mod pressure;
+mod remote;
+mod run;
+mod supervisor;
+mod watch;
+
+pub use estate::Estate;
+pub use lifecycle::{Lifecycle, Phase};
+pub use plane::DataPlane;
+pub use remote::Remote;
+pub use run::{Setup, run};
+pub use supervisor::{Outcome, Reload, Reloads, Stop, Supervisor};
+pub use watch::Watch;

@@ -1,1 +1,20 @@
 //! Small data structures: clock values, generational slab, ring, timer wheel, buffers.
+//!
+//! All of them are plain single-threaded memory without a clock of their own: whoever owns one
+//! passes time in and moves effects out. Nothing here allocates before its first use.
+
+pub mod clock;
+pub mod outbuf;
+pub mod pool;
+pub mod ring;
+pub mod rng;
+pub mod slab;
+pub mod wheel;
+
+pub use clock::Now;
+pub use outbuf::OutBuf;
+pub use pool::BufPool;
+pub use ring::{Full, Limit, Limits, Ring};
+pub use rng::Rng;
+pub use slab::{GenSlab, Key};
+pub use wheel::Wheel;

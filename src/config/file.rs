@@ -1,0 +1,173 @@
+//! The configuration file: TOML text to a checked [`Config`], with every mistake reported.
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::error::{Mistake, Mistakes};
+use super::mosquitto;
+use super::nearest::nearest;
+use super::options::{Opt, Problem};
+use super::schema::Config;
+use super::table::{Listener, global};
+
+/// The section of listeners.
+const LISTENER: &str = "listener";
+
+/// Parses `text`, calling it `file` in messages.
+///
+/// # Errors
+/// Every mistake in the order of the lines; if the text is not TOML, that alone.
+pub(super) fn parse(file: &str, text: &str) -> Result<Config, Mistakes> {
+    let mut reader = Reader { file, text, mistakes: Vec::new() };
+    let table = match DeTable::parse(text) {
+        Ok(table) => table.into_inner(),
+        Err(error) => return Err(reader.not_toml(&error).into()),
+    };
+    let mut config = Config::default();
+    for (key, value) in &table {
+        let name = key.get_ref().as_ref();
+        if name == LISTENER {
+            config.listeners = reader.listeners(value);
+        } else if let Some(option) = global().find(|option| option.name == name) {
+            reader.set(option, &mut config, key.span().start, value.get_ref());
+        } else {
+            reader.unknown(key.span().start, name, value.get_ref(), false);
+        }
+    }
+    match reader.mistakes.is_empty() {
+        true => Ok(config),
+        false => {
+            reader.mistakes.sort_by_key(|mistake| mistake.line);
+            Err(Mistakes(reader.mistakes))
+        }
+    }
+}
+
+struct Reader<'a> {
+    file: &'a str,
+    text: &'a str,
+    mistakes: Vec<Mistake>,
+}
+
+impl Reader<'_> {
+    fn mistake(&self, offset: usize, option: &str, what: String, mend: String) -> Mistake {
+        let before = &self.text.as_bytes()[..offset.min(self.text.len())];
+        Mistake {
+            file: self.file.into(),
+            line: 1 + before.iter().filter(|&&byte| byte == b'\n').count(),
+            option: option.into(),
+            what,
+            mend,
+        }
+    }
+
+    fn report(&mut self, offset: usize, option: &str, what: String, mend: String) {
+        let mistake = self.mistake(offset, option, what, mend);
+        self.mistakes.push(mistake);
+    }
+
+    fn not_toml(&self, error: &toml::de::Error) -> Mistake {
+        if let Some((line, given)) = mosquitto::first_line(self.text) {
+            return Mistake {
+                file: self.file.into(),
+                line,
+                option: String::new(),
+                what: format!("this file is in Mosquitto's format (\"{given}\")"),
+                mend: "Pondhawk reads TOML: write \"option = value\", and for a listener a line \
+                       [[listener]] followed by \"port = 1883\""
+                    .into(),
+            };
+        }
+        let said = error.message().lines().collect::<Vec<_>>().join(", ");
+        let offset = error.span().map_or(0, |span| span.start);
+        let mend = "Write \"option = value\", strings in quotes".into();
+        self.mistake(offset, "", format!("this is not TOML: {said}"), mend)
+    }
+
+    fn set<T>(&mut self, option: &Opt<T>, target: &mut T, offset: usize, raw: &DeValue<'_>) {
+        let Err(Problem { given, meant }) = (option.set)(target, raw, &option.spec) else { return };
+        let mut mend = format!("It must be {}", (option.allowed)(&option.spec));
+        if let Some(word) = meant {
+            mend.push_str(&format!("; perhaps \"{word}\" is meant"));
+        }
+        let what = format!("option '{}' is {given}", option.name);
+        self.report(offset, option.name, what, mend);
+    }
+
+    fn unknown(&mut self, offset: usize, name: &str, raw: &DeValue<'_>, in_listener: bool) {
+        let (what, mend) = if let DeValue::Table(_) = raw {
+            let mend = "The only section is [[listener]]; every other option stands above it";
+            (format!("section '{name}' is unknown"), mend.into())
+        } else if in_listener && global().any(|option| option.name == name) {
+            let mend = "Put it above the first [[listener]]";
+            (format!("option '{name}' is not one of a listener"), mend.into())
+        } else if !in_listener && Listener::OPTIONS.iter().any(|option| option.name == name) {
+            let mend = "Put it below a line [[listener]]";
+            (format!("option '{name}' belongs to a listener"), mend.into())
+        } else if mosquitto::is_unsupported(name) {
+            let mend = "Remove it; docs/options.md lists what there is";
+            (format!("Mosquitto's option '{name}' is not supported"), mend.into())
+        } else {
+            (format!("option '{name}' is unknown"), known_name(name, in_listener))
+        };
+        self.report(offset, name, what, mend);
+    }
+
+    fn listeners(&mut self, value: &Spanned<DeValue<'_>>) -> Vec<Listener> {
+        let Some(list) = value.get_ref().as_array() else {
+            let what = "section 'listener' must be a list".into();
+            let mend = "Write [[listener]] with two brackets".into();
+            self.report(value.span().start, LISTENER, what, mend);
+            return Vec::new();
+        };
+        let mut listeners: Vec<Listener> = Vec::with_capacity(list.len());
+        for item in list.iter() {
+            let Some(table) = item.get_ref().as_table() else {
+                let what = "section 'listener' must hold options".into();
+                self.report(item.span().start, LISTENER, what, "Write [[listener]]".into());
+                continue;
+            };
+            let listener = self.listener(table);
+            if listener.port != 0 && listeners.iter().any(|other| same_socket(other, &listener)) {
+                let what = format!("another listener has port {} already", listener.port);
+                let mend = "Give each listener its own port or bind_address".into();
+                self.report(item.span().start, LISTENER, what, mend);
+            }
+            listeners.push(listener);
+        }
+        listeners
+    }
+
+    fn listener(&mut self, table: &DeTable<'_>) -> Listener {
+        let mut listener = Listener::default();
+        for (key, value) in table {
+            let name = key.get_ref().as_ref();
+            match Listener::OPTIONS.iter().find(|option| option.name == name) {
+                Some(option) => {
+                    self.set(option, &mut listener, key.span().start, value.get_ref());
+                }
+                None => self.unknown(key.span().start, name, value.get_ref(), true),
+            }
+        }
+        listener
+    }
+}
+
+fn same_socket(one: &Listener, other: &Listener) -> bool {
+    one.port == other.port && one.bind_address == other.bind_address
+}
+
+fn known_name(name: &str, in_listener: bool) -> String {
+    let near = if in_listener {
+        nearest(name, Listener::OPTIONS.iter().map(|option| option.name))
+    } else {
+        nearest(name, global().map(|option| option.name).chain([LISTENER]))
+    };
+    match near {
+        Some(near) => format!("The nearest known name is '{near}'"),
+        None => "docs/options.md lists what there is".into(),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,152 @@
+//! Where a configuration comes from: a file and what the command line says.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::error::{Mistake, Mistakes};
+use super::file;
+use super::schema::Config;
+use super::table::Listener;
+use super::words::LogTypes;
+
+/// The port of MQTT over TCP.
+const DEFAULT_PORT: u16 = 1883;
+
+/// A file and the options of the command line that override it. A reload reads it again.
+#[derive(Clone, Debug, Default)]
+pub struct Source {
+    /// The configuration file.
+    pub file: Option<PathBuf>,
+    /// Ports to listen on at the loopback interface if the file configures no listener.
+    pub ports: Vec<u16>,
+    /// Log everything.
+    pub verbose: bool,
+    /// How many shards to run.
+    pub shards: Option<i64>,
+}
+
+/// A configuration without mistakes, and what the operator should still know about it.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// Sentences for the log.
+    pub warnings: Vec<String>,
+}
+
+impl Source {
+    /// Reads and checks everything.
+    ///
+    /// # Errors
+    /// All mistakes of the file, or that it cannot be read.
+    pub fn load(&self) -> Result<Loaded, Mistakes> {
+        let mut config = match &self.file {
+            Some(_) => self.parse_file()?,
+            None => Config::default(),
+        };
+        let mut warnings = Vec::new();
+        if self.verbose {
+            config.logging.log_type = LogTypes::ALL;
+        }
+        if self.shards.is_some() {
+            config.process.shards = self.shards;
+        }
+        if config.listeners.is_empty() {
+            config.local_only = true;
+            config.listeners = self.local_listeners();
+        } else if !self.ports.is_empty() {
+            warnings.push("--port is ignored, because the configuration has a listener.".into());
+        }
+        if !config.allow_anonymous() {
+            warnings.push(
+                "allow_anonymous is false and no way to authenticate is configured: every client \
+                 will be refused. Set allow_anonymous = true to accept clients without credentials."
+                    .into(),
+            );
+        }
+        Ok(Loaded { config, warnings })
+    }
+
+    fn parse_file(&self) -> Result<Config, Mistakes> {
+        let path = self.file.as_deref().unwrap_or("".as_ref());
+        let name = path.display().to_string();
+        let text = fs::read_to_string(path).map_err(|error| Mistake {
+            file: name.clone(),
+            line: 0,
+            option: String::new(),
+            what: format!("the configuration file cannot be read: {error}"),
+            mend: "Check its name and permissions".into(),
+        })?;
+        file::parse(&name, &text)
+    }
+
+    fn local_listeners(&self) -> Vec<Listener> {
+        let ports: &[u16] = if self.ports.is_empty() { &[DEFAULT_PORT] } else { &self.ports };
+        let listener = |port: &u16| Listener { port: i64::from(*port), ..Listener::default() };
+        ports.iter().map(listener).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn with_file(text: &str) -> (tempfile::NamedTempFile, Source) {
+        let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+        file.write_all(text.as_bytes()).expect("write it");
+        let source = Source { file: Some(file.path().into()), ..Source::default() };
+        (file, source)
+    }
+
+    #[test]
+    fn without_a_file_the_broker_is_local_and_open() {
+        let loaded = Source::default().load().expect("defaults are valid");
+        assert!(loaded.config.local_only);
+        assert!(loaded.config.allow_anonymous());
+        assert_eq!(loaded.config.listeners[0].port, 1883);
+        assert!(loaded.warnings.is_empty());
+    }
+
+    #[test]
+    fn a_file_without_listeners_stays_local_on_the_ports_given() {
+        let (_file, mut source) = with_file("max_queued_messages = 9\n");
+        source.ports = vec![1884, 1885];
+        let config = source.load().expect("valid").config;
+        assert!(config.local_only);
+        assert_eq!(config.queues.max_queued_messages, 9);
+        let ports: Vec<_> = config.listeners.iter().map(|listener| listener.port).collect();
+        assert_eq!(ports, [1884, 1885]);
+    }
+
+    #[test]
+    fn a_configured_listener_closes_the_broker_and_beats_the_ports() {
+        let (_file, mut source) = with_file("[[listener]]\nport = 1900\n");
+        source.ports = vec![1884];
+        let loaded = source.load().expect("valid");
+        assert!(!loaded.config.allow_anonymous());
+        assert_eq!(loaded.config.listeners.len(), 1);
+        assert!(loaded.warnings[0].contains("--port is ignored"), "{:?}", loaded.warnings);
+        assert!(loaded.warnings[1].contains("every client will be refused"));
+    }
+
+    #[test]
+    fn the_command_line_beats_the_file() {
+        let (_file, mut source) = with_file("shards = 2\nlog_type = \"none\"\n");
+        source.shards = Some(3);
+        source.verbose = true;
+        let config = source.load().expect("valid").config;
+        assert_eq!(config.process.shards, Some(3));
+        assert_eq!(config.logging.log_type, LogTypes::ALL);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_named() {
+        let source = Source { file: Some("/nowhere/p.toml".into()), ..Source::default() };
+        let said = source.load().expect_err("there is no such file").to_string();
+        assert!(
+            said.starts_with("/nowhere/p.toml: the configuration file cannot be read: No such")
+        );
+    }
+}

@@ -1,0 +1,49 @@
+//! Options about who may connect and how.
+
+use crate::config::Config;
+use crate::config::options::{Spec, options};
+use crate::config::value::Expiry;
+
+options! {
+    /// Clients: CONNECT, identity, keep alive, session lifetime.
+    struct Clients(config: Config => config.clients);
+
+    /// Whether Clients without credentials are accepted.
+    allow_anonymous: Option<bool> = None,
+        Spec::ANY.unset("true while no listener is configured, false as soon as one is"),
+        Applied, Mosquitto;
+
+    /// Whether an empty Client Identifier is accepted; the broker then makes one.
+    allow_zero_length_clientid: bool = true, Spec::ANY, Applied, Mosquitto;
+
+    /// What Client Identifiers made by the broker begin with.
+    auto_id_prefix: String = "auto-".into(), Spec::bytes_long(0, 50), Applied, Mosquitto;
+
+    /// How long a connection may take from being accepted to a complete CONNECT.
+    connect_timeout: i64 = 10, Spec::between(1, 3600).unit("seconds"), Applied, Pondhawk;
+
+    /// The largest CONNECT accepted, counted as the whole packet.
+    max_connect_packet_size: i64 = 100_000,
+        Spec::between(64, 268_435_460).unit("bytes"), Applied, Pondhawk;
+
+    /// How many connections of one address may wait for their CONNECT to complete.
+    max_unauthenticated_per_address: i64 = 0,
+        Spec::between(0, 4_294_967_294).unit("connections").zero("no limit"), Applied, Pondhawk;
+
+    /// The longest Keep Alive. An MQTT 5 Client that asks for more, or for none, is told this one
+    /// as Server Keep Alive; an older one is refused.
+    max_keepalive: i64 = 0, Spec::between(0, 65_535).unit("seconds").zero("no limit"),
+        Applied, Mosquitto;
+
+    /// How long the Session of a Client that is not connected is kept. It caps the Session Expiry
+    /// Interval of MQTT 5 Clients and ends the Sessions of older ones.
+    persistent_client_expiration: Expiry = Expiry(None), Spec::ANY, Applied, Mosquitto;
+
+    /// Another server to name to MQTT 5 Clients that are refused or sent away.
+    server_reference: Option<String> = None,
+        Spec::bytes_long(1, 1024).unset("none is named"), Applied, Pondhawk;
+
+    /// What MQTT 5 Clients that request Response Information get.
+    response_information: Option<String> = None,
+        Spec::bytes_long(1, 1024).unset("none is sent"), Applied, Pondhawk;
+}

@@ -1,0 +1,69 @@
+//! PUBACK, PUBREC, PUBREL and PUBCOMP: the ends of QoS 1 and 2 exchanges.
+
+use super::commit::acknowledge;
+use super::{Connection, Flow, Host};
+use crate::protocol::{Ack, PacketType, ReasonCode};
+use crate::session::Received;
+use crate::util::Key;
+
+impl Connection {
+    pub(super) fn handle_puback<H: Host>(
+        &mut self,
+        host: &mut H,
+        session: Key,
+        ack: &Ack<'_>,
+    ) -> Flow {
+        if host.session(session).inflight.puback(ack.packet_id).is_some() {
+            host.pump(session);
+        }
+        Flow::Continue
+    }
+
+    pub(super) fn handle_pubrec<H: Host>(
+        &mut self,
+        host: &mut H,
+        session: Key,
+        ack: &Ack<'_>,
+    ) -> Flow {
+        let received = host.session(session).inflight.pubrec(ack.packet_id, ack.reason.is_error());
+        let reason = match received {
+            Received::Release(_) | Received::Again => ReasonCode::SUCCESS,
+            Received::Refused(_) => {
+                host.pump(session);
+                return Flow::Continue;
+            }
+            // Nothing is known of it: say so, and let the Client end its side too.
+            Received::Unknown if ack.reason.is_error() => return Flow::Continue,
+            Received::Unknown => ReasonCode::PACKET_IDENTIFIER_NOT_FOUND,
+        };
+        acknowledge(host, self.key, PacketType::Pubrel, self.version, ack.packet_id, reason);
+        Flow::Continue
+    }
+
+    pub(super) fn handle_pubrel<H: Host>(
+        &mut self,
+        host: &mut H,
+        session: Key,
+        ack: &Ack<'_>,
+    ) -> Flow {
+        let known = host.session(session).received.remove(ack.packet_id);
+        // In version 3 a PUBCOMP has no reason: an unknown identifier is completed as well
+        // [MQTT-4.3.3-11].
+        let reason =
+            if known { ReasonCode::SUCCESS } else { ReasonCode::PACKET_IDENTIFIER_NOT_FOUND };
+        acknowledge(host, self.key, PacketType::Pubcomp, self.version, ack.packet_id, reason);
+        Flow::Continue
+    }
+
+    pub(super) fn handle_pubcomp<H: Host>(
+        &mut self,
+        host: &mut H,
+        session: Key,
+        ack: &Ack<'_>,
+    ) -> Flow {
+        if host.session(session).inflight.pubcomp(ack.packet_id) {
+            host.pump(session);
+        }
+        Flow::Continue
+    }
+}

@@ -1,0 +1,157 @@
+//! AUTH: enhanced authentication during CONNECT and re-authentication later [MQTT-4.12].
+
+use super::machine::{Admitted, State};
+use super::{Close, Connection, Flow, Host};
+use crate::auth::{Request, Step};
+use crate::protocol::{Auth, Connect, Packet, ReasonCode, Role, UserProperties, Version};
+use crate::protocol::{decode, encode, split};
+
+/// An exchange of AUTH packets: plain data, no method's object in it.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    method: Box<str>,
+    /// What the method has to remember between packets.
+    state: Vec<u8>,
+    /// The CONNECT that waits for the result; empty in a re-authentication.
+    connect: Vec<u8>,
+    /// A re-authentication is under way.
+    active: bool,
+}
+
+impl Exchange {
+    /// The method of a connection that is through with CONNECT.
+    pub(super) fn running(method: &str) -> Box<Self> {
+        let method = method.into();
+        Box::new(Self { method, state: Vec::new(), connect: Vec::new(), active: false })
+    }
+}
+
+/// Starts the exchange that a CONNECT asks for. `Ok(None)`: AUTH was sent, the answer is awaited.
+pub(super) fn begin<H: Host>(
+    connection: &mut Connection,
+    host: &mut H,
+    connect: &Connect<'_>,
+    name: &str,
+    raw: &[u8],
+) -> Result<Option<Admitted>, Close> {
+    let Some(method) = host.methods().find(name).cloned() else {
+        // [MQTT-4.12.0-1]
+        return Err(Close::refused(ReasonCode::BAD_AUTHENTICATION_METHOD, "unknown method"));
+    };
+    let request = Request {
+        client_id: connect.client_id,
+        username: connect.username,
+        data: connect.properties.authentication_data.unwrap_or_default(),
+    };
+    let mut exchange = Exchange::running(name);
+    match method.start(request, &mut exchange.state) {
+        Step::Success(data) => Ok(Some(Admitted { data: data.map(Vec::into_boxed_slice) })),
+        Step::Fail(reason) => Err(Close::refused(reason, "authentication failed")),
+        Step::Continue(data) => {
+            exchange.connect = raw.to_vec();
+            write_auth(connection, host, ReasonCode::CONTINUE_AUTHENTICATION, name, Some(&data));
+            connection.state = State::Authenticating(exchange);
+            Ok(None)
+        }
+    }
+}
+
+impl Connection {
+    pub(super) fn handle_auth<H: Host>(&mut self, host: &mut H, auth: &Auth<'_>) -> Flow {
+        let exchange = match &mut self.state {
+            State::Authenticating(exchange) => exchange,
+            State::Running(running) => match &mut running.auth {
+                Some(exchange) => exchange,
+                None => return unexpected(),
+            },
+            State::AwaitConnect => return unexpected(),
+        };
+        if auth.method != Some(&*exchange.method) {
+            // [MQTT-4.12.0-5]
+            return Close::refused(ReasonCode::PROTOCOL_ERROR, "authentication method changed").into();
+        }
+        let Some(method) = host.methods().find(&exchange.method).cloned() else {
+            return Close::refused(ReasonCode::BAD_AUTHENTICATION_METHOD, "unknown method").into();
+        };
+        let data = auth.data.unwrap_or_default();
+        let waiting = exchange.active || !exchange.connect.is_empty();
+        let step = match (auth.reason, waiting) {
+            (ReasonCode::CONTINUE_AUTHENTICATION, true) => method.proceed(data, &mut exchange.state),
+            (ReasonCode::REAUTHENTICATE, false) => {
+                exchange.active = true;
+                exchange.state.clear();
+                let request = Request { client_id: "", username: None, data };
+                method.start(request, &mut exchange.state)
+            }
+            _ => return unexpected(),
+        };
+        self.after_step(host, step)
+    }
+
+    fn after_step<H: Host>(&mut self, host: &mut H, step: Step) -> Flow {
+        let exchange = match &mut self.state {
+            State::Authenticating(exchange) => exchange,
+            State::Running(running) => match &mut running.auth {
+                Some(exchange) => exchange,
+                None => return unexpected(),
+            },
+            State::AwaitConnect => return unexpected(),
+        };
+        let name = exchange.method.clone();
+        match step {
+            Step::Fail(reason) => Close::refused(reason, "authentication failed").into(),
+            Step::Continue(data) => {
+                let reason = ReasonCode::CONTINUE_AUTHENTICATION;
+                write_auth(self, host, reason, &name, Some(&data));
+                Flow::Continue
+            }
+            Step::Success(data) if exchange.connect.is_empty() => {
+                exchange.active = false;
+                write_auth(self, host, ReasonCode::SUCCESS, &name, data.as_deref());
+                Flow::Continue
+            }
+            Step::Success(data) => {
+                let raw = std::mem::take(&mut exchange.connect);
+                let admitted = Admitted { data: data.map(Vec::into_boxed_slice) };
+                self.go_on(host, &raw, admitted)
+            }
+        }
+    }
+
+    /// The kept CONNECT is decoded once more; it was found good before.
+    fn go_on<H: Host>(&mut self, host: &mut H, raw: &[u8], admitted: Admitted) -> Flow {
+        let decoded = split(raw, u32::MAX)
+            .ok()
+            .flatten()
+            .and_then(|frame| decode(frame, self.version, Role::Server).ok());
+        match decoded {
+            Some(Packet::Connect(connect)) => {
+                self.state = State::AwaitConnect;
+                self.connect_admitted(host, &connect, raw, admitted)
+            }
+            _ => unexpected(),
+        }
+    }
+}
+
+fn unexpected() -> Flow {
+    Close::refused(ReasonCode::PROTOCOL_ERROR, "AUTH not allowed now").into()
+}
+
+fn write_auth<H: Host>(
+    connection: &Connection,
+    host: &mut H,
+    reason: ReasonCode,
+    method: &str,
+    data: Option<&[u8]>,
+) {
+    let packet = Packet::Auth(Auth {
+        reason,
+        method: Some(method),
+        data,
+        reason_string: None,
+        user_properties: UserProperties::default(),
+    });
+    encode(&packet, Version::V5, host.link(connection.key).out.bytes());
+    host.touch(connection.key);
+}

@@ -1,0 +1,279 @@
+//! CONNECT: decode → limits → authenticate → find home → move → take over → resume → CONNACK.
+//! Each step is a function here or a call of the host; decoding was done before.
+
+use super::auth::{self, Exchange};
+use super::machine::{Admitted, Running, State};
+use super::{AliasLearner, AliasTable, Close, Connection, Event, Flow, Host, OpenSession, Opened};
+use crate::protocol::{
+    Connack, ConnackProperties, Connect, Message, MessageInit, Packet, QoS, ReasonCode, Version,
+    encode,
+};
+use crate::session::{NEVER_EXPIRES, Will};
+use crate::sync::Arc;
+
+impl Connection {
+    pub(super) fn handle_connect<H: Host>(
+        &mut self,
+        host: &mut H,
+        connect: &Connect<'_>,
+        raw: &[u8],
+    ) -> Flow {
+        self.version = connect.version;
+        self.request_problem_information = connect.properties.request_problem_information;
+        if let Err(close) = self.check_limits(host, connect) {
+            return close.into();
+        }
+        if self.admitted.is_none() {
+            match self.authenticate(host, connect, raw) {
+                Ok(Some(admitted)) => self.admitted = Some(admitted),
+                Ok(None) => return Flow::Continue,
+                Err(close) => return close.into(),
+            }
+        }
+        self.open_session(host, connect)
+    }
+
+    /// Goes on with a CONNECT whose authentication exchange has succeeded.
+    pub(super) fn connect_admitted<H: Host>(
+        &mut self,
+        host: &mut H,
+        connect: &Connect<'_>,
+        raw: &[u8],
+        admitted: Admitted,
+    ) -> Flow {
+        self.admitted = Some(admitted);
+        let flow = self.open_session(host, connect);
+        if matches!(flow, Flow::Move(_)) {
+            self.held_connect = raw.to_vec();
+        }
+        flow
+    }
+
+    fn check_limits<H: Host>(&self, host: &mut H, connect: &Connect<'_>) -> Result<(), Close> {
+        let refuse = |reason, what| Err(Close::refused(reason, what));
+        let config = host.config();
+        if !self.listener.versions.has(connect.version as u8) {
+            return refuse(ReasonCode::UNSUPPORTED_PROTOCOL_VERSION, "protocol version not enabled");
+        }
+        if connect.client_id.is_empty() && !may_assign(connect, config.connect.allow_zero_length_client_id)
+        {
+            // [MQTT-3.1.3-8], [MQTT-3.1.3-9]
+            return refuse(ReasonCode::CLIENT_IDENTIFIER_NOT_VALID, "empty client identifier");
+        }
+        if connect.properties.user_properties.len() > config.packets.user_properties as usize {
+            return refuse(ReasonCode::QUOTA_EXCEEDED, "too many user properties");
+        }
+        if config.connect.max_keep_alive != 0
+            && connect.version != Version::V5
+            && (connect.keep_alive == 0 || connect.keep_alive > config.connect.max_keep_alive)
+        {
+            // 3.x has no Server Keep Alive to lower it with; refused as an identifier, like
+            // Mosquitto, because no return code fits better.
+            return refuse(ReasonCode::CLIENT_IDENTIFIER_NOT_VALID, "keep alive above the maximum");
+        }
+        let Some(will) = &connect.will else { return Ok(()) };
+        if will.qos as u8 > self.listener.max_qos {
+            return refuse(ReasonCode::QOS_NOT_SUPPORTED, "will QoS above the maximum"); // [MQTT-3.2.2-12]
+        }
+        if will.retain && !config.features.retain {
+            return refuse(ReasonCode::RETAIN_NOT_SUPPORTED, "retained will"); // [MQTT-3.2.2-13]
+        }
+        Ok(())
+    }
+
+    /// `Ok(None)`: an exchange of AUTH packets has begun.
+    fn authenticate<H: Host>(
+        &mut self,
+        host: &mut H,
+        connect: &Connect<'_>,
+        raw: &[u8],
+    ) -> Result<Option<Admitted>, Close> {
+        if let Some(name) = connect.properties.authentication_method {
+            return auth::begin(self, host, connect, name, raw);
+        }
+        host.authenticate(connect.username, connect.password)
+            .map(|()| Some(Admitted { data: None }))
+            .map_err(|reason| Close::refused(reason, "not authorised"))
+    }
+
+    fn open_session<H: Host>(&mut self, host: &mut H, connect: &Connect<'_>) -> Flow {
+        let assigned = connect.client_id.is_empty().then(|| assign_client_id(host));
+        let client_id: Arc<str> = assigned.as_deref().unwrap_or(connect.client_id).into();
+        let expiry_s = session_expiry(connect, host.config().session.expiry_s);
+        let request = OpenSession {
+            client_id: Arc::clone(&client_id),
+            clean_start: connect.clean_start,
+            expiry_s,
+            version: connect.version,
+            will: will_of(connect).map(Box::new),
+        };
+        let (session, present) = match host.open(self.key, request) {
+            Opened::Here { session, present } => (session, present),
+            Opened::Elsewhere(shard) => return Flow::Move(shard),
+        };
+        let keep_alive = self.settle_keep_alive(host, connect);
+        self.configure_link(host, connect, session);
+        let auth = connect.properties.authentication_method.map(Exchange::running);
+        self.state = State::Running(Running { session, auth });
+        self.maximum_packet_size = host.config().packets.maximum_packet_size;
+        self.write_connack(host, connect, present, assigned.as_deref(), expiry_s, keep_alive);
+        if host.wants().connections {
+            host.log(Event::Connected {
+                peer: self.peer,
+                client_id: (*client_id).into(),
+                version: connect.version,
+                clean_start: connect.clean_start,
+                keep_alive: connect.keep_alive,
+                username: connect.username.map(Into::into),
+            });
+        }
+        self.admitted = None;
+        host.pump(session);
+        Flow::Continue
+    }
+
+    /// Returns the Server Keep Alive to announce, when it is not the Client's own.
+    fn settle_keep_alive<H: Host>(&mut self, host: &H, connect: &Connect<'_>) -> Option<u16> {
+        let maximum = host.config().connect.max_keep_alive;
+        let asked = connect.keep_alive;
+        let lowered = maximum != 0 && (asked == 0 || asked > maximum);
+        let kept = if lowered { maximum } else { asked };
+        self.keep_alive_ms = u32::from(kept) * 1500; // [MQTT-3.1.2-22]
+        lowered.then_some(kept) // [MQTT-3.1.2-21]
+    }
+
+    fn configure_link<H: Host>(
+        &mut self,
+        host: &mut H,
+        connect: &Connect<'_>,
+        session: crate::util::Key,
+    ) {
+        let window = host.config().session.inflight_messages;
+        let aliases = connect.properties.topic_alias_maximum.min(self.listener.topic_alias_maximum_out);
+        let link = host.link(self.key);
+        link.version = connect.version;
+        link.session = Some(session);
+        link.send_quota = connect.properties.receive_maximum.min(window);
+        link.maximum_packet_size = connect.properties.maximum_packet_size;
+        link.aliases = (aliases > 0).then(|| Box::new(AliasLearner::new(aliases)));
+        let incoming = self.listener.topic_alias_maximum;
+        self.aliases = (connect.version == Version::V5 && incoming > 0)
+            .then(|| Box::new(AliasTable::new(incoming)));
+    }
+
+    fn write_connack<H: Host>(
+        &self,
+        host: &mut H,
+        connect: &Connect<'_>,
+        present: bool,
+        assigned: Option<&str>,
+        expiry_s: u32,
+        keep_alive: Option<u16>,
+    ) {
+        let config = Arc::clone(host.config());
+        let listener = &self.listener;
+        let asked = &connect.properties;
+        let unless = |available: bool| (!available).then_some(false);
+        let response = config.response_information.as_deref();
+        let properties = ConnackProperties {
+            session_expiry: (expiry_s != asked.session_expiry).then_some(expiry_s),
+            receive_maximum: (config.packets.receive_maximum != u16::MAX).then_some(config.packets.receive_maximum),
+            maximum_qos: QoS::from_u8(listener.max_qos).filter(|qos| *qos != QoS::ExactlyOnce),
+            retain_available: unless(config.features.retain),
+            maximum_packet_size: config
+                .packets
+                .announce_maximum
+                .then_some(config.packets.maximum_packet_size),
+            assigned_client_id: assigned,
+            topic_alias_maximum: (listener.topic_alias_maximum != 0)
+                .then_some(listener.topic_alias_maximum),
+            wildcard_available: unless(config.features.wildcards),
+            subscription_ids_available: unless(config.features.subscription_ids),
+            shared_available: unless(config.features.shared),
+            server_keep_alive: keep_alive,
+            response_information: response.filter(|_| asked.request_response_information),
+            authentication_method: asked.authentication_method,
+            authentication_data: self.admitted.as_ref().and_then(|admitted| {
+                admitted.data.as_deref().filter(|_| asked.authentication_method.is_some())
+            }),
+            ..ConnackProperties::default()
+        };
+        // [MQTT-3.2.2-1]: 3.1 has no Session Present flag.
+        let session_present = present && connect.version != Version::V31;
+        let reason = ReasonCode::SUCCESS;
+        let packet = Packet::Connack(Connack { session_present, reason, properties });
+        encode(&packet, connect.version, host.link(self.key).out.bytes());
+        host.touch(self.key);
+    }
+
+    /// CONNACK with a failure [MQTT-3.2.2-7]; version 3 knows fewer reasons.
+    pub(super) fn refuse_connect<H: Host>(
+        &self,
+        host: &mut H,
+        reason: ReasonCode,
+        what: &'static str,
+    ) {
+        let config = Arc::clone(host.config());
+        let v5 = self.version == Version::V5;
+        if !v5 && is_malformed(reason) {
+            return; // 3.x has no return code for it: close without a word.
+        }
+        let mut properties = ConnackProperties::default();
+        if v5 {
+            properties.reason_string = Some(what);
+            properties.server_reference = config
+                .server_reference
+                .as_deref()
+                .filter(|_| matches!(reason, ReasonCode::SERVER_BUSY | ReasonCode::USE_ANOTHER_SERVER));
+        }
+        let reason = if v5 { reason } else { ReasonCode(reason.connack_v3()) };
+        let packet = Packet::Connack(Connack { session_present: false, reason, properties });
+        encode(&packet, self.version, host.link(self.key).out.bytes());
+        host.touch(self.key);
+    }
+}
+
+fn is_malformed(reason: ReasonCode) -> bool {
+    matches!(
+        reason,
+        ReasonCode::MALFORMED_PACKET | ReasonCode::PROTOCOL_ERROR | ReasonCode::PACKET_TOO_LARGE
+    )
+}
+
+fn may_assign(connect: &Connect<'_>, allowed: bool) -> bool {
+    match connect.version {
+        Version::V5 => allowed,
+        Version::V311 => allowed && connect.clean_start,
+        Version::V31 => false,
+    }
+}
+
+/// A UUID-shaped random identifier behind the configured prefix, as Mosquitto makes it.
+fn assign_client_id<H: Host>(host: &mut H) -> String {
+    let hex = format!("{:032X}", host.random());
+    let (a, b, c, d, e) = (&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]);
+    format!("{}{a}-{b}-{c}-{d}-{e}", host.config().auto_id_prefix)
+}
+
+/// Version 3's Clean Session is Clean Start with an interval of 0 or of no end.
+fn session_expiry(connect: &Connect<'_>, maximum: u32) -> u32 {
+    let asked = match connect.version {
+        Version::V5 => connect.properties.session_expiry,
+        Version::V31 | Version::V311 if connect.clean_start => 0,
+        Version::V31 | Version::V311 => NEVER_EXPIRES,
+    };
+    asked.min(maximum)
+}
+
+fn will_of(connect: &Connect<'_>) -> Option<Will> {
+    let will = connect.will.as_ref()?;
+    let message = Message::new(MessageInit {
+        topic: will.topic,
+        forward: will.forward,
+        payload: will.payload,
+        qos: will.qos,
+        retain: will.retain,
+        ..MessageInit::default()
+    });
+    Some(Will { message, delay_s: will.delay_s, message_expiry_s: will.message_expiry })
+}

@@ -1,0 +1,434 @@
+//! From messages to bytes on a link: what a session may be sent now, and what has to wait.
+
+use super::outgoing::{Expired, Lifetime};
+use super::shape::SPLICE_MIN;
+use super::{Chosen, Link, Outgoing, PayloadRef, Shapes};
+use crate::metrics::DropReason;
+use crate::protocol::{Message, PublishHead, QoS, Version, encode_ack};
+use crate::protocol::{PacketType, ReasonCode};
+use crate::session::{Delivery, QueueLimits, Resend, Session, SubscriptionIds};
+
+/// Limits on deliveries, as plain values.
+#[derive(Clone, Copy, Debug)]
+pub struct DeliverLimits {
+    /// Bounds of the session's queue.
+    pub queue: QueueLimits,
+    /// Unsent bytes on a blocked connection above which QoS 0 is dropped.
+    pub qos0_buffer: usize,
+    /// Also queue QoS 0 for disconnected sessions.
+    pub queue_qos0: bool,
+    /// Bytes of unacknowledged messages in flight; 0 means unlimited. One message alone may
+    /// exceed it.
+    pub inflight_bytes: usize,
+    /// Unsent bytes of a connection above which queued messages stay queued.
+    pub output_high_water: usize,
+    /// Monotonic ms.
+    pub now_ms: u64,
+}
+
+/// How a subscription wants the message.
+#[derive(Debug)]
+pub struct Target {
+    /// Maximum QoS of the subscription.
+    pub qos: QoS,
+    /// RETAIN bit to send.
+    pub retain: bool,
+    /// Identifiers of the matching subscriptions.
+    pub ids: SubscriptionIds,
+    /// Shared-subscription group, 0 for none.
+    pub group: u64,
+}
+
+/// What became of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Its bytes are in the link's buffer.
+    Sent,
+    /// It waits in the session's queue.
+    Queued,
+    /// It was queued, and something else fell out for that reason.
+    QueuedInstead(DropReason),
+    /// It is lost, for that reason.
+    Dropped(DropReason),
+    /// It is lost, and the configuration wants the connection closed for it.
+    Overflow(DropReason),
+    /// QoS 0 for a session without a connection: nobody is owed it.
+    NotOwed,
+}
+
+/// Delivers a message to a session: at once if its connection and window allow, else by queue.
+pub fn deliver(
+    session: &mut Session,
+    link: Option<&mut Link>,
+    outgoing: &mut Outgoing<'_>,
+    target: Target,
+    shapes: &mut Shapes,
+    limits: &DeliverLimits,
+) -> Outcome {
+    let qos = outgoing.qos.min(target.qos);
+    let Ok(expiry) = outgoing.lifetime(limits.now_ms).property() else {
+        return Outcome::Dropped(DropReason::Expired);
+    };
+    let Some(link) = link.filter(|link| !link.closing) else {
+        if qos == QoS::AtMostOnce && !limits.queue_qos0 {
+            return Outcome::NotOwed;
+        }
+        return queue(session, outgoing, qos, target, limits);
+    };
+    if qos == QoS::AtMostOnce {
+        if link.blocked && link.out.pending() > limits.qos0_buffer {
+            return Outcome::Dropped(DropReason::Qos0Backpressure);
+        }
+        if !session.queue.is_empty() && limits.queue_qos0 {
+            return queue(session, outgoing, qos, target, limits);
+        }
+        if !may_overtake(session, outgoing.topic) {
+            return Outcome::Dropped(DropReason::Qos0Backpressure);
+        }
+        let ids = target.ids.as_slice();
+        return match send(link, outgoing, qos, target.retain, ids, 0, expiry, shapes) {
+            Ok(()) => Outcome::Sent,
+            Err(reason) => Outcome::Dropped(reason),
+        };
+    }
+    let size = outgoing.topic.len() + outgoing.payload.len();
+    if !session.queue.is_empty()
+        || !window_open(session, link, size, limits)
+        || !may_overtake(session, outgoing.topic)
+    {
+        return queue(session, outgoing, qos, target, limits);
+    }
+    if packet_len(link.version, qos, outgoing, target.ids.as_slice(), expiry)
+        > link.maximum_packet_size as usize
+    {
+        return Outcome::Dropped(DropReason::Oversize);
+    }
+    let delivery = Delivery {
+        message: outgoing.message(),
+        subscription_ids: target.ids.clone(),
+        group: target.group,
+        qos,
+        retain: target.retain,
+    };
+    let id = session.inflight.push(delivery);
+    let ids = target.ids.as_slice();
+    match send(link, outgoing, qos, target.retain, ids, id, expiry, shapes) {
+        Ok(()) => Outcome::Sent,
+        Err(reason) => {
+            session.inflight.abandon(id);
+            Outcome::Dropped(reason)
+        }
+    }
+}
+
+/// A live message is about to be sent while Retained Messages are being replayed.
+fn may_overtake(session: &mut Session, topic: &str) -> bool {
+    session.replay.as_mut().is_none_or(|replay| replay.overtake(topic))
+}
+
+fn window_open(session: &Session, link: &Link, size: usize, limits: &DeliverLimits) -> bool {
+    let inflight = &session.inflight;
+    inflight.can_push()
+        && link.out.pending() < limits.output_high_water
+        && inflight.quota_used() < link.send_quota
+        && (limits.inflight_bytes == 0
+            || inflight.bytes() == 0
+            || inflight.bytes() + size <= limits.inflight_bytes)
+}
+
+fn queue(
+    session: &mut Session,
+    outgoing: &mut Outgoing<'_>,
+    qos: QoS,
+    target: Target,
+    limits: &DeliverLimits,
+) -> Outcome {
+    let delivery = Delivery {
+        message: outgoing.message(),
+        subscription_ids: target.ids,
+        group: target.group,
+        qos,
+        retain: target.retain,
+    };
+    match session.enqueue(delivery, limits.now_ms, limits.queue) {
+        Ok(None) => Outcome::Queued,
+        Ok(Some((_, reason))) => Outcome::QueuedInstead(reason),
+        Err((_, reason)) if limits.queue.policy == crate::session::QueueFull::Disconnect => {
+            Outcome::Overflow(reason)
+        }
+        Err((_, reason)) => Outcome::Dropped(reason),
+    }
+}
+
+fn packet_len(
+    version: Version,
+    qos: QoS,
+    outgoing: &Outgoing<'_>,
+    ids: &[u32],
+    expiry: Option<u32>,
+) -> usize {
+    head(version, outgoing, qos, ids, expiry).encoded_len()
+}
+
+fn head<'a>(
+    version: Version,
+    outgoing: &Outgoing<'a>,
+    qos: QoS,
+    ids: &'a [u32],
+    expiry: Option<u32>,
+) -> PublishHead<'a> {
+    PublishHead {
+        version,
+        dup: false,
+        qos,
+        retain: false,
+        packet_id: 0,
+        topic: outgoing.topic,
+        alias: None,
+        message_expiry: expiry,
+        subscription_ids: ids,
+        forward: outgoing.forward,
+        payload_len: outgoing.payload.len(),
+    }
+}
+
+/// Writes a first PUBLISH of a message being routed, from the encoded shape where one serves.
+#[allow(clippy::too_many_arguments)] // One call site each for QoS 0 and above; all are needed.
+fn send(
+    link: &mut Link,
+    outgoing: &mut Outgoing<'_>,
+    qos: QoS,
+    retain: bool,
+    ids: &[u32],
+    packet_id: u16,
+    expiry: Option<u32>,
+    shapes: &mut Shapes,
+) -> Result<(), DropReason> {
+    if !ids.is_empty() || link.aliases.is_some() {
+        let mut head = head(link.version, outgoing, qos, ids, expiry);
+        head.retain = retain;
+        head.packet_id = packet_id;
+        let large = (outgoing.payload.len() >= SPLICE_MIN).then(|| outgoing.message());
+        return write(link, head, outgoing.payload, large);
+    }
+    let frame = shapes.frame(outgoing, link.version, qos, retain, expiry);
+    if frame.packet_len > link.maximum_packet_size as usize {
+        return Err(DropReason::Oversize);
+    }
+    let out = link.out.bytes();
+    let start = out.len();
+    out.extend_from_slice(&frame.bytes);
+    if let Some(at) = frame.id_at {
+        out[start + at..start + at + 2].copy_from_slice(&packet_id.to_be_bytes());
+    }
+    if outgoing.payload.len() >= SPLICE_MIN {
+        link.out.splice(PayloadRef(outgoing.message()));
+    }
+    Ok(())
+}
+
+/// Writes a PUBLISH of its own for this Client, with a Topic Alias where it takes one.
+fn write(
+    link: &mut Link,
+    mut head: PublishHead<'_>,
+    payload: &[u8],
+    large: Option<Message>,
+) -> Result<(), DropReason> {
+    let limit = link.maximum_packet_size as usize;
+    let len = head.encoded_len();
+    if len > limit {
+        return Err(DropReason::Oversize);
+    }
+    if let Some(aliases) = &mut link.aliases {
+        // Room for the alias, its identifier and a longer length field.
+        if len + 8 <= limit {
+            match aliases.choose(head.topic) {
+                Chosen::Spelled => {}
+                Chosen::Bind(alias) => head.alias = Some(alias),
+                Chosen::Alias(alias) => {
+                    head.alias = Some(alias);
+                    head.topic = "";
+                }
+            }
+        }
+    }
+    head.encode(link.out.bytes());
+    match large {
+        Some(message) => link.out.splice(PayloadRef(message)),
+        None => link.out.bytes().extend_from_slice(payload),
+    }
+    Ok(())
+}
+
+/// What [`pump`] did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pumped {
+    /// Packets written.
+    pub sent: u32,
+    /// PUBLISH packets among them, by QoS.
+    pub published: [u32; 3],
+    /// PUBLISH packets sent again with DUP.
+    pub redelivered: u32,
+    /// Queued messages dropped because their lifetime was over.
+    pub expired: u32,
+    /// Messages dropped because the Client takes no packet of that size.
+    pub oversize: u32,
+}
+
+/// Sends what waits, as far as the window allows: first what an earlier connection left
+/// unacknowledged, in its order and with DUP [MQTT-4.4.0-1], then the queue, at most `budget`
+/// packets.
+pub fn pump(
+    session: &mut Session,
+    link: &mut Link,
+    limits: &DeliverLimits,
+    budget: u32,
+) -> Pumped {
+    let mut pumped = Pumped::default();
+    while pumped.sent < budget
+        && link.out.pending() < limits.output_high_water
+        && resend(session, link, limits.now_ms, &mut pumped)
+    {}
+    while pumped.sent < budget && send_queued(session, link, limits, &mut pumped) {}
+    pumped
+}
+
+fn resend(session: &mut Session, link: &mut Link, now_ms: u64, pumped: &mut Pumped) -> bool {
+    let (id, reason) = match session.inflight.next_resend(link.send_quota) {
+        None => return false,
+        Some(Resend::Pubrel(id)) => {
+            let out = link.out.bytes();
+            encode_ack(PacketType::Pubrel, link.version, id, ReasonCode::SUCCESS, out);
+            pumped.sent += 1;
+            return true;
+        }
+        Some(Resend::Publish(id, delivery)) => match write_kept(link, delivery, id, true, now_ms) {
+            Ok(()) => {
+                pumped.sent += 1;
+                pumped.published[delivery.qos as usize] += 1;
+                pumped.redelivered += 1;
+                return true;
+            }
+            Err(reason) => (id, reason),
+        },
+    };
+    session.inflight.abandon(id);
+    pumped.count(reason);
+    true
+}
+
+fn send_queued(
+    session: &mut Session,
+    link: &mut Link,
+    limits: &DeliverLimits,
+    pumped: &mut Pumped,
+) -> bool {
+    let Some(next) = session.queue.front() else { return false };
+    let size = next.message.footprint();
+    let room = match next.qos {
+        QoS::AtMostOnce => link.out.pending() < limits.output_high_water,
+        QoS::AtLeastOnce | QoS::ExactlyOnce => window_open(session, link, size, limits),
+    };
+    if !room {
+        return false;
+    }
+    let Some(delivery) = session.queue.pop_front() else { return false };
+    if let Some(replay) = &mut session.replay {
+        // It waited in order; nothing is gained by holding it back now.
+        let _ = replay.overtake(delivery.message.topic());
+    }
+    let qos = delivery.qos;
+    let result = if qos == QoS::AtMostOnce {
+        write_kept(link, &delivery, 0, false, limits.now_ms)
+    } else {
+        let kept = delivery.clone();
+        let id = session.inflight.push(delivery);
+        let result = write_kept(link, &kept, id, false, limits.now_ms);
+        if result.is_err() {
+            session.inflight.abandon(id);
+        }
+        result
+    };
+    match result {
+        Ok(()) => {
+            pumped.sent += 1;
+            pumped.published[qos as usize] += 1;
+        }
+        Err(reason) => pumped.count(reason),
+    }
+    true
+}
+
+impl Pumped {
+    fn count(&mut self, reason: DropReason) {
+        match reason {
+            DropReason::Oversize => self.oversize += 1,
+            _ => self.expired += 1,
+        }
+    }
+}
+
+/// Writes a PUBLISH of a kept message.
+fn write_kept(
+    link: &mut Link,
+    delivery: &Delivery,
+    packet_id: u16,
+    dup: bool,
+    now_ms: u64,
+) -> Result<(), DropReason> {
+    let message = &delivery.message;
+    // A message that was sent before and not acknowledged is sent again even if its lifetime is
+    // over: the exchange has begun [MQTT-4.4.0-1].
+    let expiry = match Lifetime::until(message.expires_at_ms(), now_ms).property() {
+        Ok(expiry) => expiry,
+        Err(Expired) if dup => Some(0),
+        Err(Expired) => return Err(DropReason::Expired),
+    };
+    let head = PublishHead {
+        version: link.version,
+        dup,
+        qos: delivery.qos,
+        retain: delivery.retain,
+        packet_id,
+        topic: message.topic(),
+        alias: None,
+        message_expiry: expiry,
+        subscription_ids: delivery.subscription_ids.as_slice(),
+        forward: message.forward(),
+        payload_len: message.payload().len(),
+    };
+    let large = (message.payload().len() >= SPLICE_MIN).then(|| message.clone());
+    write(link, head, message.payload(), large)
+}
+
+/// Sends one Retained Message to a new subscription. `Ok(false)`: the window is closed, come
+/// again.
+pub fn send_retained(
+    session: &mut Session,
+    link: &mut Link,
+    message: &Message,
+    qos: QoS,
+    subscription_id: u32,
+    limits: &DeliverLimits,
+) -> Result<bool, DropReason> {
+    let qos = message.qos().min(qos);
+    let delivery = Delivery {
+        message: message.clone(),
+        subscription_ids: SubscriptionIds::from_one(subscription_id),
+        group: 0,
+        qos,
+        retain: true,
+    };
+    if qos == QoS::AtMostOnce {
+        return write_kept(link, &delivery, 0, false, limits.now_ms).map(|()| true);
+    }
+    if !window_open(session, link, message.footprint(), limits) {
+        return Ok(false);
+    }
+    let id = session.inflight.push(delivery.clone());
+    write_kept(link, &delivery, id, false, limits.now_ms)
+        .inspect_err(|_| {
+            session.inflight.abandon(id);
+        })
+        .map(|()| true)
+}

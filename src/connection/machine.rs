@@ -1,0 +1,388 @@
+//! The machine: framing, state and dispatch. What a packet does stands in its family's file.
+
+use std::net::SocketAddr;
+
+use super::auth::Exchange;
+use super::{AliasTable, Close, Event, Flow, Host, disconnect};
+use crate::config::ListenerRuntime;
+use crate::protocol::{
+    Packet, PacketType, RawFrame, ReasonCode, Role, Version, decode, decode_publish, packet_size,
+    split,
+};
+use crate::sync::Arc;
+use crate::util::Key;
+
+/// Where the connection stands between accept and close.
+#[derive(Debug)]
+pub(super) enum State {
+    /// The first packet has to be CONNECT [MQTT-3.1.0-1].
+    AwaitConnect,
+    /// CONNECT came with an authentication method; AUTH packets go to and fro [MQTT-4.12.0-2].
+    Authenticating(Box<Exchange>),
+    /// CONNACK with success was sent.
+    Running(Running),
+}
+
+/// State of a connection that is through with CONNECT.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) session: Key,
+    /// The method named in CONNECT, with the state of a re-authentication.
+    pub(super) auth: Option<Box<Exchange>>,
+}
+
+/// What the shard has to do after handing over bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// All complete packets are done.
+    Idle,
+    /// Input is left, kept by the machine; call [`Connection::resume`] in the next turn.
+    Unfinished,
+    /// Close the connection.
+    Close(Close),
+    /// Hand the connection to that shard with [`Connection::park`].
+    Move(u16),
+}
+
+/// A connection on its way to another shard: what [`Connection::unpark`] needs to go on there.
+#[derive(Debug)]
+pub struct Parked {
+    input: Vec<u8>,
+    listener: Arc<ListenerRuntime>,
+    peer: SocketAddr,
+    accepted_ms: u64,
+    admitted: Option<Admitted>,
+}
+
+impl Parked {
+    /// When the connection was accepted, monotonic ms.
+    pub fn accepted_ms(&self) -> u64 {
+        self.accepted_ms
+    }
+}
+
+/// Authentication is done; it isn't repeated when the connection moves to another shard.
+#[derive(Clone, Debug)]
+pub(super) struct Admitted {
+    /// Authentication Data for the CONNACK, from an enhanced method.
+    pub(super) data: Option<Box<[u8]>>,
+}
+
+/// See the module [`crate::connection`].
+#[derive(Debug)]
+pub struct Connection {
+    pub(super) key: Key,
+    pub(super) state: State,
+    pub(super) version: Version,
+    /// CONNECT asked not to be told Reason Strings except where always allowed.
+    pub(super) request_problem_information: bool,
+    pub(super) listener: Arc<ListenerRuntime>,
+    pub(super) peer: SocketAddr,
+    pub(super) aliases: Option<Box<AliasTable>>,
+    pub(super) admitted: Option<Admitted>,
+    /// Input that could not be used yet: a partial packet, or what a spent budget left over.
+    input: Vec<u8>,
+    /// A CONNECT whose authentication has just succeeded and whose session lives elsewhere: it
+    /// goes ahead of the input to the other shard.
+    pub(super) held_connect: Vec<u8>,
+    /// Largest packet taken now; smaller before CONNECT.
+    pub(super) maximum_packet_size: u32,
+    /// 1.5 times Keep Alive in ms [MQTT-3.1.2-22]; 0 for none.
+    pub(super) keep_alive_ms: u32,
+    accepted_ms: u64,
+    last_received_ms: u64,
+}
+
+impl Connection {
+    /// A connection that was just accepted.
+    pub fn new(
+        key: Key,
+        listener: Arc<ListenerRuntime>,
+        peer: SocketAddr,
+        connect_size_max: u32,
+        now_ms: u64,
+    ) -> Self {
+        Self {
+            key,
+            state: State::AwaitConnect,
+            version: Version::V311,
+            request_problem_information: true,
+            listener,
+            peer,
+            aliases: None,
+            admitted: None,
+            input: Vec::new(),
+            held_connect: Vec::new(),
+            maximum_packet_size: connect_size_max,
+            keep_alive_ms: 0,
+            accepted_ms: now_ms,
+            last_received_ms: now_ms,
+        }
+    }
+
+    /// The session served, once CONNECT is through.
+    pub fn session(&self) -> Option<Key> {
+        match &self.state {
+            State::Running(running) => Some(running.session),
+            State::AwaitConnect | State::Authenticating(_) => None,
+        }
+    }
+
+    /// Network address of the Client.
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// The listener that accepted it.
+    pub fn listener(&self) -> &Arc<ListenerRuntime> {
+        &self.listener
+    }
+
+    /// Protocol version; 3.1.1 until CONNECT says otherwise.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Bytes of input held.
+    pub fn held(&self) -> usize {
+        self.input.capacity()
+    }
+
+    /// When silence, or an unfinished CONNECT, has lasted too long; monotonic ms. `None`: never.
+    pub fn deadline_ms(&self, connect_timeout_ms: u64) -> Option<u64> {
+        match self.state {
+            State::Running(_) if self.keep_alive_ms == 0 => None,
+            State::Running(_) => Some(self.last_received_ms + u64::from(self.keep_alive_ms)),
+            // Counted from accept, and not put off by single bytes.
+            State::AwaitConnect | State::Authenticating(_) => (connect_timeout_ms != 0)
+                .then(|| self.accepted_ms.saturating_add(connect_timeout_ms)),
+        }
+    }
+
+    /// Bytes from the network.
+    pub fn handle_bytes<H: Host>(&mut self, host: &mut H, mut bytes: &[u8]) -> Progress {
+        self.last_received_ms = host.now().mono_ms;
+        while !self.input.is_empty() {
+            self.top_up(&mut bytes);
+            match self.run_held(host) {
+                Step::Done => {}
+                Step::NeedMore => return Progress::Idle,
+                Step::Stop(progress) => {
+                    self.input.extend_from_slice(bytes);
+                    return progress;
+                }
+            }
+        }
+        let (used, stop) = self.run(host, bytes);
+        self.input.extend_from_slice(&bytes[used..]);
+        stop.unwrap_or(Progress::Idle)
+    }
+
+    /// Goes on with input that a spent budget left over.
+    pub fn resume<H: Host>(&mut self, host: &mut H) -> Progress {
+        while !self.input.is_empty() {
+            match self.run_held(host) {
+                Step::Done => {}
+                Step::NeedMore => return Progress::Idle,
+                Step::Stop(progress) => return progress,
+            }
+        }
+        Progress::Idle
+    }
+
+    /// Adds to the held input what its first packet lacks, and no more: what follows is used
+    /// where it stands, without another copy.
+    fn top_up(&mut self, bytes: &mut &[u8]) {
+        let missing = match packet_size(&self.input) {
+            Some(size) => size.saturating_sub(self.input.len()),
+            // Not even the length is known; it ends within five bytes.
+            None => 1,
+        };
+        let (now, later) = bytes.split_at(missing.min(bytes.len()));
+        self.input.extend_from_slice(now);
+        *bytes = later;
+        if packet_size(&self.input).is_none() && !bytes.is_empty() && self.input.len() < 5 {
+            self.top_up(bytes);
+        } else if missing == 1 {
+            self.top_up_body(bytes);
+        }
+    }
+
+    fn top_up_body(&mut self, bytes: &mut &[u8]) {
+        // An oversized packet is refused by its length; its body is not collected.
+        let Some(size) = packet_size(&self.input) else { return };
+        if size > self.maximum_packet_size as usize {
+            return;
+        }
+        let missing = size.saturating_sub(self.input.len()).min(bytes.len());
+        let (now, later) = bytes.split_at(missing);
+        self.input.extend_from_slice(now);
+        *bytes = later;
+    }
+
+    fn run_held<H: Host>(&mut self, host: &mut H) -> Step {
+        let mut held = std::mem::take(&mut self.input);
+        let (used, stop) = self.run(host, &held);
+        if used < held.len() {
+            held.drain(..used);
+            self.input = held;
+        }
+        match stop {
+            Some(progress) => Step::Stop(progress),
+            None if used == 0 => Step::NeedMore,
+            None => Step::Done,
+        }
+    }
+
+    /// Handles the complete packets in `bytes`; returns how many bytes they took.
+    fn run<H: Host>(&mut self, host: &mut H, bytes: &[u8]) -> (usize, Option<Progress>) {
+        let mut used = 0;
+        while used < bytes.len() {
+            if !host.spend() {
+                return (used, Some(Progress::Unfinished));
+            }
+            let rest = &bytes[used..];
+            if matches!(self.state, State::AwaitConnect) && rest[0] >> 4 != 1 {
+                let close = Close::Silent { what: "first packet is not CONNECT" };
+                return (used, Some(self.closed(host, close)));
+            }
+            let flow = match split(rest, self.maximum_packet_size) {
+                Ok(None) => break,
+                Ok(Some(frame)) => {
+                    let size = frame.size;
+                    let flow = self.handle_frame(host, frame, &rest[..size]);
+                    if !matches!(flow, Flow::Move(_)) || !self.held_connect.is_empty() {
+                        used += size;
+                    }
+                    flow
+                }
+                Err(error) => {
+                    self.version = peek_version(rest).unwrap_or(self.version);
+                    Flow::Close(error.into())
+                }
+            };
+            match flow {
+                Flow::Continue => {}
+                Flow::Close(close) => return (used, Some(self.closed(host, close))),
+                Flow::Move(shard) => return (used, Some(Progress::Move(shard))),
+            }
+        }
+        (used, None)
+    }
+
+    fn handle_frame<H: Host>(&mut self, host: &mut H, frame: RawFrame<'_>, raw: &[u8]) -> Flow {
+        match &self.state {
+            // Most packets are these, and smaller as a type of their own.
+            State::Running(running) if PacketType::of(frame.first) == Some(PacketType::Publish) => {
+                let session = running.session;
+                return match decode_publish(frame, self.version, Role::Server) {
+                    Ok(publish) => self.handle_publish(host, session, &publish),
+                    Err(error) => Flow::Close(error.into()),
+                };
+            }
+            State::AwaitConnect => self.version = peek_version(raw).unwrap_or(self.version),
+            State::Running(_) | State::Authenticating(_) => {}
+        }
+        match decode(frame, self.version, Role::Server) {
+            Ok(packet) => self.handle_packet(host, packet, raw),
+            Err(error) => Flow::Close(error.into()),
+        }
+    }
+
+    fn handle_packet<H: Host>(&mut self, host: &mut H, packet: Packet<'_>, raw: &[u8]) -> Flow {
+        let session = match &self.state {
+            State::Running(running) => running.session,
+            State::AwaitConnect => {
+                return match packet {
+                    Packet::Connect(connect) => self.handle_connect(host, &connect, raw),
+                    _ => Close::Silent { what: "first packet is not CONNECT" }.into(),
+                };
+            }
+            State::Authenticating(_) => {
+                return match packet {
+                    Packet::Auth(auth) => self.handle_auth(host, &auth),
+                    Packet::Disconnect(_) => Close::Disconnected { with_will: false }.into(),
+                    _ => Close::refused(ReasonCode::PROTOCOL_ERROR, "packet before CONNACK").into(),
+                };
+            }
+        };
+        match packet {
+            Packet::Publish(publish) => self.handle_publish(host, session, &publish),
+            Packet::Puback(ack) => self.handle_puback(host, session, &ack),
+            Packet::Pubrec(ack) => self.handle_pubrec(host, session, &ack),
+            Packet::Pubrel(ack) => self.handle_pubrel(host, session, &ack),
+            Packet::Pubcomp(ack) => self.handle_pubcomp(host, session, &ack),
+            Packet::Subscribe(subscribe) => self.handle_subscribe(host, session, &subscribe),
+            Packet::Unsubscribe(unsubscribe) => {
+                self.handle_unsubscribe(host, session, &unsubscribe)
+            }
+            Packet::Pingreq => self.handle_pingreq(host),
+            Packet::Disconnect(packet) => disconnect::handle(host, session, &packet),
+            Packet::Auth(auth) => self.handle_auth(host, &auth),
+            // A second CONNECT [MQTT-3.1.0-2], or what only a Server sends.
+            _ => Close::refused(ReasonCode::PROTOCOL_ERROR, "packet not allowed now").into(),
+        }
+    }
+
+    fn handle_pingreq<H: Host>(&mut self, host: &mut H) -> Flow {
+        host.link(self.key).out.bytes().extend_from_slice(&[0xD0, 0]);
+        host.touch(self.key);
+        Flow::Continue
+    }
+
+    /// Writes what a closing connection is still owed: CONNACK or DISCONNECT with the reason.
+    fn closed<H: Host>(&mut self, host: &mut H, close: Close) -> Progress {
+        if let Close::Refused { reason, what } = close {
+            if self.session().is_some() {
+                disconnect::write_disconnect(host, self.key, reason, what);
+            } else {
+                self.refuse_connect(host, reason, what);
+            }
+        }
+        if self.session().is_none() && host.wants().connections {
+            let what = match close {
+                Close::Refused { what, .. } | Close::Silent { what } => what,
+                Close::PeerGone | Close::Disconnected { .. } => "disconnected before CONNECT",
+            };
+            host.log(Event::ConnectRefused { peer: self.peer, what: what.into() });
+        }
+        Progress::Close(close)
+    }
+
+    /// Takes the machine apart for the journey to the shard that has its session.
+    pub fn park(mut self) -> Parked {
+        self.held_connect.append(&mut self.input);
+        Parked {
+            input: self.held_connect,
+            listener: self.listener,
+            peer: self.peer,
+            accepted_ms: self.accepted_ms,
+            admitted: self.admitted,
+        }
+    }
+
+    /// Puts it together again; [`Connection::resume`] then handles the CONNECT.
+    pub fn unpark(key: Key, parked: Parked, connect_size_max: u32, now_ms: u64) -> Self {
+        let mut connection =
+            Self::new(key, parked.listener, parked.peer, connect_size_max, parked.accepted_ms);
+        connection.last_received_ms = now_ms;
+        connection.input = parked.input;
+        connection.admitted = parked.admitted;
+        connection
+    }
+}
+
+enum Step {
+    Done,
+    NeedMore,
+    Stop(Progress),
+}
+
+/// The protocol level of a CONNECT, as far as it has come: an error is answered in the Client's
+/// own version.
+fn peek_version(raw: &[u8]) -> Option<Version> {
+    let length_len = raw.iter().skip(1).position(|byte| byte & 0x80 == 0)? + 1;
+    let body = raw.get(1 + length_len..)?;
+    let level = body.strip_prefix(b"\x00\x04MQTT")?.first()?;
+    (*level == 5).then_some(Version::V5)
+}

@@ -1,0 +1,166 @@
+//! Incoming PUBLISH.
+
+use super::commit::acknowledge;
+use super::{Close, Connection, Event, Flow, Host, Outgoing};
+use crate::protocol::{MessageInit, PacketType, Publish, QoS, ReasonCode, Version};
+use crate::util::Key;
+
+impl Connection {
+    pub(super) fn handle_publish<H: Host>(
+        &mut self,
+        host: &mut H,
+        session: Key,
+        publish: &Publish<'_>,
+    ) -> Flow {
+        if let Err(close) = self.check_publish(host, session, publish) {
+            return close.into();
+        }
+        if host.wants().messages {
+            self.log_publish(host, session, publish);
+        }
+        if publish.qos == QoS::ExactlyOnce
+            && host.session(session).received.contains(publish.packet_id)
+        {
+            // Routed when it came first [MQTT-4.3.3-10].
+            self.bind_alias(publish);
+            return self.acknowledge_publish(host, publish, ReasonCode::SUCCESS);
+        }
+        let reason = match self.route(host, session, publish) {
+            Ok(reason) => reason,
+            Err(close) => return close.into(),
+        };
+        if publish.qos == QoS::ExactlyOnce && !reason.is_error() {
+            host.session(session).received.insert(publish.packet_id);
+        }
+        self.acknowledge_publish(host, publish, reason)
+    }
+
+    fn check_publish<H: Host>(
+        &self,
+        host: &mut H,
+        session: Key,
+        publish: &Publish<'_>,
+    ) -> Result<(), Close> {
+        if publish.qos as u8 > self.listener.max_qos {
+            // [MQTT-3.2.2-11]
+            return Err(Close::refused(ReasonCode::QOS_NOT_SUPPORTED, "QoS above the maximum"));
+        }
+        if publish.retain && !host.config().features.retain {
+            // [MQTT-3.2.2-14]
+            return Err(Close::refused(ReasonCode::RETAIN_NOT_SUPPORTED, "retain not available"));
+        }
+        if publish.qos == QoS::ExactlyOnce && self.version == Version::V5 {
+            return self.check_receive_maximum(host, session, publish.packet_id);
+        }
+        Ok(())
+    }
+
+    /// QoS 1 is acknowledged within the same turn, so only QoS 2 exchanges can add up
+    /// [MQTT-3.3.4-9].
+    fn check_receive_maximum<H: Host>(
+        &self,
+        host: &mut H,
+        session: Key,
+        packet_id: u16,
+    ) -> Result<(), Close> {
+        let maximum = usize::from(host.config().packets.receive_maximum);
+        let received = &host.session(session).received;
+        if received.len() < maximum || received.contains(packet_id) {
+            return Ok(());
+        }
+        host.metrics().receive_maximum_exceeded.add(1);
+        if host.config().packets.strict {
+            let reason = ReasonCode::RECEIVE_MAXIMUM_EXCEEDED;
+            return Err(Close::refused(reason, "receive maximum exceeded"));
+        }
+        Ok(())
+    }
+
+    /// Keeps the alias table right for a PUBLISH that is not routed again.
+    fn bind_alias(&mut self, publish: &Publish<'_>) {
+        if let (Some(alias), Some(table)) = (publish.topic_alias, &mut self.aliases)
+            && !publish.topic.is_empty()
+        {
+            table.set(alias, publish.topic);
+        }
+    }
+
+    fn route<H: Host>(
+        &mut self,
+        host: &mut H,
+        session: Key,
+        publish: &Publish<'_>,
+    ) -> Result<ReasonCode, Close> {
+        let topic = match publish.topic_alias {
+            None => publish.topic,
+            Some(alias) => self.resolve(alias, publish.topic)?,
+        };
+        let metrics = host.metrics();
+        match publish.qos {
+            QoS::AtMostOnce => &metrics.publish_received_qos0,
+            QoS::AtLeastOnce => &metrics.publish_received_qos1,
+            QoS::ExactlyOnce => &metrics.publish_received_qos2,
+        }
+        .increment();
+        metrics.publish_bytes_received.add(publish.payload.len() as u64);
+        if !host.may_publish(session, topic) {
+            return Ok(ReasonCode::NOT_AUTHORIZED);
+        }
+        let now = host.now().mono_ms;
+        let mut outgoing = Outgoing::borrowed(MessageInit {
+            topic,
+            forward: publish.forward,
+            payload: publish.payload,
+            qos: publish.qos,
+            retain: publish.retain,
+            expires_at_ms: publish.message_expiry.map(|s| now.saturating_add(u64::from(s) * 1000)),
+            publisher: host.session(session).id,
+            ..MessageInit::default()
+        });
+        let routed = host.publish(&mut outgoing);
+        Ok(if routed.matched { ReasonCode::SUCCESS } else { ReasonCode::NO_MATCHING_SUBSCRIBERS })
+    }
+
+    fn resolve<'t>(&'t mut self, alias: u16, topic: &'t str) -> Result<&'t str, Close> {
+        let invalid = Close::refused(ReasonCode::TOPIC_ALIAS_INVALID, "topic alias above the maximum");
+        let Some(table) = &mut self.aliases else { return Err(invalid) };
+        if !topic.is_empty() {
+            return if table.set(alias, topic) { Ok(topic) } else { Err(invalid) };
+        }
+        if alias > self.listener.topic_alias_maximum {
+            return Err(invalid); // [MQTT-3.3.2-9]
+        }
+        table.get(alias).ok_or(Close::refused(
+            ReasonCode::PROTOCOL_ERROR, // [MQTT-3.3.2-7]
+            "topic alias was never set",
+        ))
+    }
+
+    fn acknowledge_publish<H: Host>(
+        &self,
+        host: &mut H,
+        publish: &Publish<'_>,
+        reason: ReasonCode,
+    ) -> Flow {
+        let kind = match publish.qos {
+            QoS::AtMostOnce => return Flow::Continue,
+            QoS::AtLeastOnce => PacketType::Puback,
+            QoS::ExactlyOnce => PacketType::Pubrec,
+        };
+        acknowledge(host, self.key, kind, self.version, publish.packet_id, reason);
+        Flow::Continue
+    }
+
+    fn log_publish<H: Host>(&self, host: &mut H, session: Key, publish: &Publish<'_>) {
+        let event = Event::Published {
+            client_id: (*host.session(session).client_id).into(),
+            topic: publish.topic.into(),
+            flags: u8::from(publish.dup) << 3
+                | (publish.qos as u8) << 1
+                | u8::from(publish.retain),
+            packet_id: publish.packet_id,
+            payload: publish.payload.len(),
+        };
+        host.log(event);
+    }
+}

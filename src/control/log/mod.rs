@@ -1,0 +1,19 @@
+//! The log: Mosquitto's kinds of messages over `tracing`, written by a thread of its own.
+//!
+//! # Kinds
+//! An event's target may be a kind's name (`notice`, `subscribe`, …) and then is of that kind
+//! whatever its level. Any other target of this crate goes by level: error, warning, information,
+//! and debug for the rest. Other crates are heard from warning up. `log_type` chooses which kinds
+//! are written; what is not chosen costs its caller one load, since `tracing` remembers the choice
+//! for each place that logs, and forgets it when a reload changes the choice.
+//!
+//! # Never waiting
+//! Lines go through a bounded queue to the writer thread. When it is full a line is dropped and
+//! counted; [`LogHandle::lost_lines`] tells, and the metrics collector says so in the log.
+
+mod handle;
+mod kinds;
+mod line;
+mod sink;
+
+pub use handle::{Log, LogGuard, LogHandle};

@@ -1,0 +1,56 @@
+//! What the control plane asks of the data plane.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use crate::config::{ListenerRuntime, Runtime};
+use crate::metrics::Snapshot;
+use crate::shard::Handle;
+
+/// The shards, seen from the control plane. Every call returns at once.
+pub trait DataPlane {
+    /// Hands over a listening socket; `id` is the socket's own.
+    fn listen(&self, id: u32, socket: TcpListener, settings: Arc<ListenerRuntime>);
+    /// Stops accepting and ends all connections in order.
+    fn drain(&self);
+    /// How many connections there are.
+    fn connections(&self) -> usize;
+    /// Ends the shards' threads.
+    fn stop(&self);
+    /// Puts a changed configuration into force.
+    fn apply(&self, config: Arc<Runtime>);
+    /// The counters of all shards.
+    fn snapshot(&self) -> Snapshot;
+    /// Tells how scarce memory is, from 0 (plenty) to 3.
+    fn pressure(&self, level: u8);
+}
+
+impl DataPlane for Handle {
+    fn listen(&self, id: u32, socket: TcpListener, settings: Arc<ListenerRuntime>) {
+        Handle::listen(self, id, socket, settings);
+    }
+
+    fn drain(&self) {
+        Handle::drain(self);
+    }
+
+    fn connections(&self) -> usize {
+        Handle::connections(self)
+    }
+
+    fn stop(&self) {
+        Handle::stop(self);
+    }
+
+    fn apply(&self, config: Arc<Runtime>) {
+        Handle::apply(self, config);
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        Handle::snapshot(self)
+    }
+
+    fn pressure(&self, level: u8) {
+        Handle::pressure(self, level);
+    }
+}

@@ -1,0 +1,204 @@
+//! The actor that leads the broker through its life.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use actix::clock::Instant;
+use actix::prelude::*;
+
+use super::estate::Estate;
+use super::keeper::keep;
+use super::lifecycle::Phase;
+use super::listeners::{self, ListenError};
+use super::metrics::Collector;
+use super::signals::Signals;
+use crate::config::Changes;
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// How often draining looks whether connections are left.
+const DRAIN_CHECK: Duration = Duration::from_millis(10);
+
+/// How the broker ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Told to stop, and every connection ended in time.
+    Clean,
+    /// Told to stop; this many connections were cut off at the shutdown timeout.
+    TimedOut(usize),
+    /// Told to stop a second time, and so at once.
+    Forced,
+    /// A listener could not be opened.
+    NotListening(ListenError),
+}
+
+/// Stop in order; a second one stops at once.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Stop;
+
+/// Read the configuration again.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Reload;
+
+/// How many reloads have ended which way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reloads {
+    /// Everything was right, and what could be applied was.
+    pub applied: u64,
+    /// Something was wrong, and nothing was applied.
+    pub refused: u64,
+}
+
+/// The actor. Everything it must not lose is in the [`Estate`].
+pub struct Supervisor {
+    estate: Rc<Estate>,
+}
+
+impl Supervisor {
+    /// A supervisor of this estate, which may have had another one before.
+    pub fn new(estate: Rc<Estate>) -> Self {
+        Self { estate }
+    }
+
+    fn open_listeners(&self) -> Result<(), ListenError> {
+        let estate = &self.estate;
+        estate.lifecycle.advance(Phase::Listen);
+        let runtime = estate.runtime();
+        // All are bound before the first accepts: a broker that cannot have them all has none.
+        let mut sockets = Vec::new();
+        for settings in &runtime.listeners {
+            for socket in listeners::open(settings)? {
+                sockets.push((socket, settings));
+            }
+        }
+        for ((socket, address), settings) in sockets {
+            let id = estate.bound.get().len() as u32;
+            let family = if address.is_ipv4() { "ipv4" } else { "ipv6" };
+            estate.plane.listen(id, socket, settings.clone());
+            estate.bound.change(|bound| bound.push(address));
+            tracing::info!("Opening {family} listen socket on port {}.", address.port());
+        }
+        estate.lifecycle.advance(Phase::Running);
+        tracing::info!(target: "notice", "pondhawk version {VERSION} running");
+        Ok(())
+    }
+
+    fn keep_children(&self, context: &mut Context<Self>) {
+        let estate = Rc::clone(&self.estate);
+        let collector = move || Collector::new(Rc::clone(&estate));
+        context.spawn(keep("metrics collector", collector, drop).into_actor(self));
+        let supervisor = context.address();
+        let signals = move || Signals::new(supervisor.clone());
+        context.spawn(keep("signal handler", signals, drop).into_actor(self));
+    }
+
+    fn drain(&self, context: &mut Context<Self>) {
+        let estate = &self.estate;
+        if estate.drain_until.get().is_none() {
+            let patience = estate.config.borrow().process.shutdown_timeout;
+            let until = Instant::now() + Duration::from_secs(patience.unsigned_abs());
+            estate.drain_until.set(Some(until));
+            estate.lifecycle.advance(Phase::Drain);
+            tracing::info!(target: "notice", "pondhawk version {VERSION} terminating");
+        }
+        estate.plane.drain();
+        context.run_interval(DRAIN_CHECK, Self::check_drained);
+    }
+
+    fn check_drained(&mut self, context: &mut Context<Self>) {
+        let left = self.estate.plane.connections();
+        let late = self.estate.drain_until.get().is_some_and(|until| Instant::now() >= until);
+        match left {
+            0 => self.finish(Outcome::Clean, context),
+            _ if late => self.finish(Outcome::TimedOut(left), context),
+            _ => {}
+        }
+    }
+
+    fn finish(&self, outcome: Outcome, context: &mut Context<Self>) {
+        match &outcome {
+            Outcome::Clean => tracing::info!(target: "notice", "All connections are closed."),
+            Outcome::TimedOut(left) => {
+                tracing::warn!("{left} connections did not end within the shutdown_timeout.");
+            }
+            Outcome::Forced => tracing::warn!("Stopping at once, as asked a second time."),
+            Outcome::NotListening(error) => tracing::error!("{error}"),
+        }
+        *self.estate.outcome.borrow_mut() = Some(outcome);
+        context.stop();
+    }
+
+    /// Reads the configuration again; nothing of it is applied unless all of it is right.
+    fn reload(&self) {
+        let estate = &self.estate;
+        let loaded = match estate.source.load() {
+            Ok(loaded) => loaded,
+            Err(mistakes) => {
+                mistakes.0.iter().for_each(|mistake| tracing::error!("{mistake}"));
+                tracing::error!("The configuration was not reloaded; the old one stays in force.");
+                estate.reloads.change(|reloads| reloads.refused += 1);
+                return;
+            }
+        };
+        let changes = estate.config.borrow_mut().adopt(&loaded.config);
+        loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        estate.log.reload(&estate.config.borrow().logging);
+        estate.plane.apply(estate.runtime());
+        report(&changes);
+        estate.reloads.change(|reloads| reloads.applied += 1);
+    }
+}
+
+fn report(changes: &Changes) {
+    let applied = match changes.applied.as_slice() {
+        [] => "nothing to apply".into(),
+        names => format!("applied: {}", names.join(", ")),
+    };
+    tracing::info!(target: "notice", "Configuration reloaded; {applied}.");
+    if !changes.need_restart.is_empty() {
+        let names = changes.need_restart.join(", ");
+        tracing::warn!("Changes that wait for a restart: {names}.");
+    }
+}
+
+impl Actor for Supervisor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        if self.estate.lifecycle.phase() < Phase::Running
+            && let Err(error) = self.open_listeners()
+        {
+            self.finish(Outcome::NotListening(error), context);
+            return;
+        }
+        self.keep_children(context);
+        // One that follows a failed supervisor takes up its work.
+        if self.estate.lifecycle.phase() == Phase::Drain {
+            self.drain(context);
+        }
+    }
+}
+
+impl Handler<Stop> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, _: Stop, context: &mut Self::Context) {
+        match self.estate.drain_until.get() {
+            None => self.drain(context),
+            Some(_) => self.finish(Outcome::Forced, context),
+        }
+    }
+}
+
+impl Handler<Reload> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, _: Reload, _: &mut Self::Context) {
+        self.reload();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,77 @@
+//! One shard's set of values.
+
+use std::array;
+
+use crossbeam::utils::CachePadded;
+
+use super::counters::{Counter, Gauge};
+use super::drops::DropReason;
+use super::names::for_each_metric;
+use super::snapshot::Snapshot;
+
+macro_rules! define_values {
+    ($($kind:ident $name:ident $help:literal;)*) => {
+        /// The values themselves; reached through [`ShardMetrics`].
+        #[derive(Debug, Default)]
+        pub struct Values {
+            $(#[doc = $help] pub $name: $kind,)*
+        }
+
+        impl Values {
+            /// All of them, in the order of the list, as 64 raw bits each.
+            fn read(&self) -> [i64; super::snapshot::METRICS.len()] {
+                [$(self.$name.get() as i64,)*]
+            }
+        }
+    };
+}
+
+for_each_metric!(define_values);
+
+/// What one shard counts. Written by its own thread, read by any.
+///
+/// Padded, so that no other thread's writes share its first and last cache lines.
+#[derive(Debug)]
+pub struct ShardMetrics {
+    values: CachePadded<Values>,
+    dropped: CachePadded<[Counter; DropReason::COUNT]>,
+}
+
+impl ShardMetrics {
+    /// All values at zero.
+    pub fn new() -> Self {
+        Self {
+            values: CachePadded::default(),
+            dropped: CachePadded::new(array::from_fn(|_| Counter::default())),
+        }
+    }
+
+    /// Counts one dropped message. Only the owning thread may call this.
+    pub fn dropped(&self, reason: DropReason) {
+        self.dropped[reason as usize].increment();
+    }
+
+    /// Counts `n` dropped messages. Only the owning thread may call this.
+    pub fn dropped_many(&self, reason: DropReason, n: u64) {
+        self.dropped[reason as usize].add(n);
+    }
+
+    /// Reads every value, from any thread.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::new(self.values.read(), array::from_fn(|index| self.dropped[index].get()))
+    }
+}
+
+impl Default for ShardMetrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::ops::Deref for ShardMetrics {
+    type Target = Values;
+
+    fn deref(&self) -> &Values {
+        &self.values
+    }
+}

@@ -1,0 +1,370 @@
+//! The outgoing window: QoS 1 and 2 messages sent and not yet fully acknowledged.
+//!
+//! Slots stand in a deque in the order in which they were first sent, one slot for each
+//! consecutive packet identifier, so an acknowledgement finds its slot by subtraction and a
+//! resend walks the deque from the front. A slot acknowledged out of order stays as a tombstone
+//! until everything before it is done; an identifier is therefore never reused while it, or one
+//! older than it, is in flight.
+//!
+//! # Invariants
+//! - `slots.len() <= 65_535`, the number of packet identifiers.
+//! - The first slot is never a tombstone.
+//! - `resend <= slots.len()`: slots from `resend` on were not yet sent on this connection.
+//! - `quota_used` counts the slots before `resend` that hold a PUBLISH sent on this connection
+//!   and not acknowledged [MQTT-4.9.0-1].
+
+use std::collections::VecDeque;
+
+use super::Delivery;
+use crate::protocol::QoS;
+
+const PACKET_IDS: usize = 65_535;
+
+/// One packet identifier's exchange.
+#[derive(Debug)]
+pub enum Slot {
+    /// Fully acknowledged, kept only to preserve the numbering.
+    Done,
+    /// PUBLISH sent; PUBACK (QoS 1) or PUBREC (QoS 2) awaited.
+    Published(Delivery),
+    /// PUBREC received, PUBREL sent; PUBCOMP awaited. `counted` is false when the PUBLISH went
+    /// out on an earlier connection, whose quota is gone.
+    Released {
+        /// Whether this exchange still holds a unit of this connection's send quota.
+        counted: bool,
+    },
+}
+
+/// What a PUBREC means for us.
+#[derive(Debug)]
+pub enum Received {
+    /// First PUBREC: the message is released, send PUBREL.
+    Release(Delivery),
+    /// The exchange is already at PUBREL: send PUBREL again.
+    Again,
+    /// PUBREC with an error code: the exchange is over [MQTT-4.3.3-4].
+    Refused(Delivery),
+    /// No such packet identifier (0x92).
+    Unknown,
+}
+
+/// What has to be sent again on a resumed session.
+#[derive(Debug)]
+pub enum Resend<'a> {
+    /// PUBLISH with DUP = 1 and its first packet identifier [MQTT-4.4.0-1].
+    Publish(u16, &'a Delivery),
+    /// PUBREL with its first packet identifier.
+    Pubrel(u16),
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Inflight {
+    slots: VecDeque<Slot>,
+    /// Packet identifier of the first slot; the next one to use when there is none.
+    base: u16,
+    quota_used: u16,
+    /// Bytes held by unreleased messages.
+    bytes: usize,
+    resend: usize,
+}
+
+impl Default for Inflight {
+    fn default() -> Self {
+        Self { slots: VecDeque::new(), base: 1, quota_used: 0, bytes: 0, resend: 0 }
+    }
+}
+
+impl Inflight {
+    /// PUBLISH packets of this connection that hold a unit of the send quota.
+    pub fn quota_used(&self) -> u16 {
+        self.quota_used
+    }
+
+    /// Bytes of the messages whose exchanges are open and not yet released.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// True when no exchange is open.
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// Number of open exchanges, tombstones included.
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// True when a packet identifier is free for a new message and nothing old waits for resend.
+    pub fn can_push(&self) -> bool {
+        self.resend == self.slots.len() && self.slots.len() < PACKET_IDS
+    }
+
+    /// Opens an exchange for a message that is sent now; returns its packet identifier.
+    ///
+    /// The caller checks [`Self::can_push`] and its send quota first.
+    pub fn push(&mut self, delivery: Delivery) -> u16 {
+        debug_assert!(self.can_push());
+        debug_assert!(delivery.qos != QoS::AtMostOnce);
+        let id = advance(self.base, self.slots.len());
+        self.bytes += delivery.message.footprint();
+        self.slots.push_back(Slot::Published(delivery));
+        self.resend = self.slots.len();
+        self.quota_used += 1;
+        id
+    }
+
+    /// PUBACK. Returns the delivery that it ends; `None` when the identifier is not in use for
+    /// a QoS 1 message.
+    pub fn puback(&mut self, id: u16) -> Option<Delivery> {
+        let index = self.index_of(id)?;
+        match &self.slots[index] {
+            Slot::Published(delivery) if delivery.qos == QoS::AtLeastOnce => {}
+            _ => return None,
+        }
+        self.finish(index)
+    }
+
+    /// PUBREC; `failed` when it carries a reason code of 0x80 or more.
+    pub fn pubrec(&mut self, id: u16, failed: bool) -> Received {
+        let Some(index) = self.index_of(id) else { return Received::Unknown };
+        match &self.slots[index] {
+            Slot::Published(delivery) if delivery.qos == QoS::ExactlyOnce => {}
+            Slot::Released { .. } if !failed => return Received::Again,
+            Slot::Released { .. } | Slot::Published(_) | Slot::Done => return Received::Unknown,
+        }
+        if failed {
+            return self.finish(index).map_or(Received::Unknown, Received::Refused);
+        }
+        let counted = index < self.resend;
+        match std::mem::replace(&mut self.slots[index], Slot::Released { counted }) {
+            Slot::Published(delivery) => {
+                self.bytes -= delivery.message.footprint();
+                Received::Release(delivery)
+            }
+            Slot::Done | Slot::Released { .. } => Received::Unknown,
+        }
+    }
+
+    /// PUBCOMP. False when the identifier was not at that step.
+    pub fn pubcomp(&mut self, id: u16) -> bool {
+        let Some(index) = self.index_of(id) else { return false };
+        if !matches!(self.slots[index], Slot::Released { .. }) {
+            return false;
+        }
+        self.finish(index);
+        true
+    }
+
+    /// A new connection begins: the quota is fresh and every open exchange is to be resent.
+    pub fn start_connection(&mut self) {
+        self.quota_used = 0;
+        self.resend = 0;
+        for slot in &mut self.slots {
+            if let Slot::Released { counted } = slot {
+                *counted = false;
+            }
+        }
+    }
+
+    /// True while exchanges of an earlier connection wait to be resent.
+    pub fn has_resend(&self) -> bool {
+        self.resend < self.slots.len()
+    }
+
+    /// The next exchange to resend within `quota` messages in flight, in the order of first
+    /// sending. `None` when there is none, or the quota is used up.
+    pub fn next_resend(&mut self, quota: u16) -> Option<Resend<'_>> {
+        while matches!(self.slots.get(self.resend), Some(Slot::Done)) {
+            self.resend += 1;
+        }
+        let index = self.resend;
+        let id = advance(self.base, index);
+        match self.slots.get(index)? {
+            Slot::Published(_) if self.quota_used >= quota => None,
+            Slot::Published(delivery) => {
+                self.resend += 1;
+                self.quota_used += 1;
+                Some(Resend::Publish(id, delivery))
+            }
+            Slot::Released { .. } => {
+                self.resend += 1;
+                Some(Resend::Pubrel(id))
+            }
+            Slot::Done => None,
+        }
+    }
+
+    /// Ends the exchange `id` without an acknowledgement: its message may no longer be sent
+    /// (too large for the Client, expired).
+    pub fn abandon(&mut self, id: u16) -> Option<Delivery> {
+        let index = self.index_of(id)?;
+        self.finish(index)
+    }
+
+    /// Takes out everything at the end of the session, oldest first.
+    pub fn drain(&mut self) -> impl Iterator<Item = Delivery> + '_ {
+        self.base = advance(self.base, self.slots.len());
+        self.quota_used = 0;
+        self.bytes = 0;
+        self.resend = 0;
+        self.slots.drain(..).filter_map(|slot| match slot {
+            Slot::Published(delivery) => Some(delivery),
+            Slot::Done | Slot::Released { .. } => None,
+        })
+    }
+
+    fn index_of(&self, id: u16) -> Option<usize> {
+        if id == 0 {
+            return None;
+        }
+        let index = if id >= self.base {
+            usize::from(id - self.base)
+        } else {
+            usize::from(id) + PACKET_IDS - usize::from(self.base)
+        };
+        (index < self.slots.len()).then_some(index)
+    }
+
+    /// Turns a slot into a tombstone, gives back its quota and drops finished slots in front.
+    fn finish(&mut self, index: usize) -> Option<Delivery> {
+        let sent = index < self.resend;
+        let slot = std::mem::replace(&mut self.slots[index], Slot::Done);
+        let (held, delivery) = match slot {
+            Slot::Published(delivery) => {
+                self.bytes -= delivery.message.footprint();
+                (sent, Some(delivery))
+            }
+            Slot::Released { counted } => (counted, None),
+            Slot::Done => (false, None),
+        };
+        if held {
+            self.quota_used -= 1;
+        }
+        while matches!(self.slots.front(), Some(Slot::Done)) {
+            self.slots.pop_front();
+            self.base = advance(self.base, 1);
+            self.resend = self.resend.saturating_sub(1);
+        }
+        if self.slots.is_empty() && self.slots.capacity() > 64 {
+            self.slots = VecDeque::new();
+        }
+        delivery
+    }
+}
+
+/// The packet identifier `steps` after `id`; identifiers run from 1 to 65,535 and wrap.
+fn advance(id: u16, steps: usize) -> u16 {
+    let zero_based = (usize::from(id) - 1 + steps) % PACKET_IDS;
+    zero_based as u16 + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{Message, MessageInit};
+    use crate::session::SubscriptionIds;
+
+    fn delivery(qos: QoS, text: &str) -> Delivery {
+        let message = Message::new(MessageInit {
+            topic: "t",
+            payload: text.as_bytes(),
+            qos,
+            ..MessageInit::default()
+        });
+        Delivery { message, subscription_ids: SubscriptionIds::None, group: 0, qos, retain: false }
+    }
+
+    fn resent(window: &mut Inflight, quota: u16) -> Vec<(u16, String)> {
+        let mut all = Vec::new();
+        while let Some(resend) = window.next_resend(quota) {
+            all.push(match resend {
+                Resend::Publish(id, d) => {
+                    (id, String::from_utf8_lossy(d.message.payload()).into_owned())
+                }
+                Resend::Pubrel(id) => (id, "PUBREL".to_owned()),
+            });
+        }
+        all
+    }
+
+    #[test]
+    fn acknowledgements_out_of_order_keep_identifiers_apart() {
+        let mut window = Inflight::default();
+        for expected in 1..=4 {
+            assert_eq!(window.push(delivery(QoS::AtLeastOnce, "m")), expected);
+        }
+        assert!(window.puback(3).is_some());
+        assert!(window.puback(3).is_none(), "acknowledged once");
+        assert_eq!(window.quota_used(), 3);
+        assert_eq!(window.push(delivery(QoS::AtLeastOnce, "m")), 5);
+        assert!(window.puback(1).is_some());
+        assert!(window.puback(2).is_some());
+        assert_eq!(window.len(), 2, "4 and 5 are open");
+        assert_eq!(window.quota_used(), 2);
+    }
+
+    #[test]
+    fn identifiers_wrap_and_never_meet_an_open_one() {
+        let mut window = Inflight::default();
+        assert_eq!(window.push(delivery(QoS::AtLeastOnce, "stuck")), 1);
+        for expected in 2..=65_535u32 {
+            assert!(window.can_push());
+            let id = window.push(delivery(QoS::AtLeastOnce, "m"));
+            assert_eq!(u32::from(id), expected);
+            assert!(window.puback(id).is_some());
+        }
+        assert!(!window.can_push(), "1 is still in flight, so no identifier is free");
+        assert!(window.puback(1).is_some());
+        assert!(window.is_empty());
+        assert_eq!(window.push(delivery(QoS::AtLeastOnce, "m")), 1);
+    }
+
+    #[test]
+    fn a_resumed_session_resends_in_order_within_the_new_quota() {
+        let mut window = Inflight::default();
+        window.push(delivery(QoS::AtLeastOnce, "a"));
+        window.push(delivery(QoS::ExactlyOnce, "b"));
+        window.push(delivery(QoS::ExactlyOnce, "c"));
+        assert!(matches!(window.pubrec(2, false), Received::Release(_)));
+        window.start_connection();
+        assert!(!window.can_push(), "nothing newer may overtake");
+        assert_eq!(resent(&mut window, 1), [(1, "a".to_owned()), (2, "PUBREL".to_owned())]);
+        assert!(window.puback(1).is_some());
+        assert_eq!(resent(&mut window, 1), [(3, "c".to_owned())]);
+        assert_eq!(window.quota_used(), 1);
+        assert!(window.pubcomp(2));
+        assert_eq!(window.quota_used(), 1, "the old exchange held no unit of the new quota");
+        assert!(window.can_push());
+    }
+
+    #[test]
+    fn qos_2_goes_through_its_steps() {
+        let mut window = Inflight::default();
+        let id = window.push(delivery(QoS::ExactlyOnce, "x"));
+        assert!(window.puback(id).is_none(), "PUBACK does not answer QoS 2");
+        assert!(!window.pubcomp(id), "PUBCOMP before PUBREC");
+        assert!(matches!(window.pubrec(id, false), Received::Release(_)));
+        assert!(matches!(window.pubrec(id, false), Received::Again));
+        assert_eq!(window.quota_used(), 1, "held until PUBCOMP");
+        assert!(window.pubcomp(id));
+        assert_eq!(window.quota_used(), 0);
+        assert!(matches!(window.pubrec(id, false), Received::Unknown));
+        let id = window.push(delivery(QoS::ExactlyOnce, "y"));
+        assert!(matches!(window.pubrec(id, true), Received::Refused(_)));
+        assert!(window.is_empty());
+    }
+
+    #[test]
+    fn an_acknowledgement_before_the_resend_takes_no_quota() {
+        let mut window = Inflight::default();
+        window.push(delivery(QoS::AtLeastOnce, "a"));
+        window.push(delivery(QoS::AtLeastOnce, "b"));
+        window.start_connection();
+        assert!(window.puback(2).is_some(), "late acknowledgement of the old connection");
+        assert_eq!(window.quota_used(), 0);
+        assert_eq!(resent(&mut window, 10), [(1, "a".to_owned())]);
+        assert!(window.can_push());
+    }
+}

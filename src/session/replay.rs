@@ -1,0 +1,130 @@
+//! Retained Messages on their way to a new subscription.
+//!
+//! They are pulled a page at a time from the shards that own them, while the socket drains, so
+//! any number of them costs one page of memory and none counts against the session's queue.
+//!
+//! A live message may overtake the cursor. What the cursor then finds under that topic is no
+//! newer than what the Client has already seen, so it is skipped: `overtaken` remembers those
+//! topics by hash until the replay ends.
+
+use std::collections::{HashSet, VecDeque};
+use std::hash::BuildHasher;
+
+use foldhash::fast::RandomState;
+
+use crate::protocol::{Message, QoS};
+
+/// Upper bound of the overtaken topics remembered (8 bytes each, 1 MiB with the table's slack).
+/// Past it, live messages wait in the session's queue until the replay has ended.
+const OVERTAKEN_MAX: usize = 65_536;
+
+/// One subscription's replay.
+#[derive(Debug)]
+pub struct ReplayCursor {
+    /// Distinguishes this replay from an earlier one of the same filter.
+    pub id: u32,
+    /// The Topic Filter.
+    pub filter: Box<str>,
+    /// Maximum QoS of the subscription.
+    pub qos: QoS,
+    /// Its Subscription Identifier, 0 when it has none.
+    pub subscription_id: u32,
+    /// The shard whose store is read next.
+    pub shard: u16,
+    /// The last topic examined there.
+    pub after: Option<Box<str>>,
+    /// Messages fetched and not yet sent.
+    pub page: VecDeque<Message>,
+    /// A page was asked for and has not come.
+    pub waiting: bool,
+    /// Every store was read to its end; only `page` is left.
+    pub complete: bool,
+}
+
+/// All replays of one session.
+#[derive(Debug, Default)]
+pub struct Replay {
+    /// Oldest first; the first one is being sent.
+    pub cursors: VecDeque<ReplayCursor>,
+    overtaken: HashSet<u64>,
+    hasher: RandomState,
+    next_id: u32,
+}
+
+impl Replay {
+    /// Begins a replay of `filter`, in place of an unfinished one of the same filter.
+    pub fn start(&mut self, filter: &str, qos: QoS, subscription_id: u32) {
+        self.cancel(filter);
+        self.next_id = self.next_id.wrapping_add(1);
+        self.cursors.push_back(ReplayCursor {
+            id: self.next_id,
+            filter: filter.into(),
+            qos,
+            subscription_id,
+            shard: 0,
+            after: None,
+            page: VecDeque::new(),
+            waiting: false,
+            complete: false,
+        });
+    }
+
+    /// The subscription is gone: nothing of it may follow the UNSUBACK.
+    pub fn cancel(&mut self, filter: &str) {
+        self.cursors.retain(|cursor| &*cursor.filter != filter);
+    }
+
+    /// The unfinished replay with this id.
+    pub fn cursor_mut(&mut self, id: u32) -> Option<&mut ReplayCursor> {
+        self.cursors.iter_mut().find(|cursor| cursor.id == id)
+    }
+
+    /// A live message of this topic is about to be sent. False: too many have overtaken, it has
+    /// to wait in the queue.
+    pub fn overtake(&mut self, topic: &str) -> bool {
+        let hash = self.hasher.hash_one(topic);
+        if self.overtaken.len() >= OVERTAKEN_MAX {
+            return self.overtaken.contains(&hash);
+        }
+        self.overtaken.insert(hash);
+        true
+    }
+
+    /// True when a live message of that topic was already sent.
+    pub fn was_overtaken(&self, topic: &str) -> bool {
+        self.overtaken.contains(&self.hasher.hash_one(topic))
+    }
+
+    /// True when nothing is left to send or to fetch.
+    pub fn is_finished(&self) -> bool {
+        self.cursors.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_restarted_replay_forgets_the_old_pages() {
+        let mut replay = Replay::default();
+        replay.start("a/#", QoS::AtLeastOnce, 0);
+        let first = replay.cursors[0].id;
+        replay.start("a/#", QoS::AtMostOnce, 5);
+        assert_eq!(replay.cursors.len(), 1);
+        assert!(replay.cursor_mut(first).is_none());
+        replay.cancel("a/#");
+        assert!(replay.is_finished());
+    }
+
+    #[test]
+    fn overtaken_topics_are_bounded() {
+        let mut replay = Replay::default();
+        for n in 0..OVERTAKEN_MAX {
+            assert!(replay.overtake(&n.to_string()));
+        }
+        assert!(!replay.overtake("one more"));
+        assert!(replay.overtake("5"), "already noted");
+        assert!(replay.was_overtaken("5"));
+    }
+}

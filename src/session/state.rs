@@ -1,0 +1,158 @@
+//! The session itself.
+
+use super::{Delivery, Inflight, ReceivedIds, Replay, Will};
+use crate::metrics::DropReason;
+use crate::protocol::Version;
+use crate::sync::Arc;
+use crate::util::{Key, Limit, Limits, Ring};
+
+/// Session Expiry Interval of a session that never expires [MQTT-3.1.2.11.2].
+pub const NEVER_EXPIRES: u32 = u32::MAX;
+
+/// A subscription as the session remembers it; its options stand in the shard's table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubscriptionRef {
+    /// An ordinary subscription: slot of its filter in the shard's subscription table.
+    Filter(u32),
+    /// A shared subscription: slot of its group in the same table.
+    Group(u32),
+}
+
+/// Bounds of a session's queue, from the configuration.
+#[derive(Clone, Copy, Debug)]
+pub struct QueueLimits {
+    /// Messages and bytes; 0 means unlimited.
+    pub room: Limits,
+    /// What happens when either is reached.
+    pub policy: QueueFull,
+}
+
+/// What happens to a message that finds the queue full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum QueueFull {
+    /// The new message is dropped; what was queued first is kept (Mosquitto's policy).
+    #[default]
+    DropNewest,
+    /// The oldest queued message makes room.
+    DropOldest,
+    /// The new message is dropped and the Client's connection is closed (0x97).
+    Disconnect,
+}
+
+/// See the module [`crate::session`].
+#[derive(Debug)]
+pub struct Session {
+    /// Unique in the process for ever; names the publisher for No Local.
+    pub id: u64,
+    /// The ClientId, shared with the directory.
+    pub client_id: Arc<str>,
+    /// Messages waiting for the window or for the Client, oldest first.
+    pub queue: Ring<Delivery>,
+    /// The outgoing window.
+    pub inflight: Inflight,
+    /// Incoming QoS 2 exchanges.
+    pub received: ReceivedIds,
+    /// What it is subscribed to.
+    pub subscriptions: Vec<SubscriptionRef>,
+    /// Will Message of the present connection, or of the last one while its delay runs.
+    pub will: Option<Box<Will>>,
+    /// Retained Messages being sent.
+    pub replay: Option<Box<Replay>>,
+    /// The connection that serves the session now.
+    pub connection: Option<Key>,
+    /// When the session ends, if it is disconnected and may end; monotonic ms.
+    pub expires_at_ms: u64,
+    /// When the Will is due, if its delay runs; monotonic ms.
+    pub will_at_ms: u64,
+    /// Earliest timer that is set for the session, so that at most one waits; monotonic ms.
+    pub timer_ms: u64,
+    /// Session Expiry Interval in seconds; [`NEVER_EXPIRES`] for no end.
+    pub expiry_s: u32,
+    /// Protocol version of the last connection.
+    pub version: Version,
+    /// Number of the publish that last gathered this session, and where in the gathering it
+    /// stands: how overlapping subscriptions are merged without a lookup.
+    pub gathered: (u64, u32),
+}
+
+impl Session {
+    /// A session without connection or subscriptions.
+    pub fn new(id: u64, client_id: Arc<str>, version: Version) -> Self {
+        Self {
+            id,
+            client_id,
+            queue: Ring::new(Limits::default()),
+            inflight: Inflight::default(),
+            received: ReceivedIds::default(),
+            subscriptions: Vec::new(),
+            will: None,
+            replay: None,
+            connection: None,
+            expires_at_ms: u64::MAX,
+            will_at_ms: u64::MAX,
+            timer_ms: u64::MAX,
+            expiry_s: 0,
+            version,
+            gathered: (0, 0),
+        }
+    }
+
+    /// Queues a delivery within `limits`. What could not be kept comes back with the reason.
+    pub fn enqueue(
+        &mut self,
+        delivery: Delivery,
+        now_ms: u64,
+        limits: QueueLimits,
+    ) -> Result<Option<(Delivery, DropReason)>, (Delivery, DropReason)> {
+        self.queue.set_limits(limits.room);
+        let bytes = delivery.message.footprint();
+        let Err(full) = self.queue.push_back(delivery, bytes) else { return Ok(None) };
+        self.drop_expired(now_ms);
+        let Err(full) = self.queue.push_back(full.item, bytes) else { return Ok(None) };
+        let reason = match full.limit {
+            Limit::Messages => DropReason::QueueFull,
+            Limit::Bytes => DropReason::QueueBytesFull,
+        };
+        if limits.policy != QueueFull::DropOldest {
+            return Err((full.item, reason));
+        }
+        let oldest = self.queue.drop_oldest();
+        match self.queue.push_back(full.item, bytes) {
+            Ok(()) => Ok(oldest.map(|oldest| (oldest, DropReason::QueueOldest))),
+            // Larger than the whole queue, or than the room that one message made.
+            Err(full) => Err((full.item, reason)),
+        }
+    }
+
+    /// Forgets queued messages whose expiry has passed, so that they hold no room from live
+    /// ones; returns how many.
+    pub fn drop_expired(&mut self, now_ms: u64) -> usize {
+        let before = self.queue.len();
+        self.queue
+            .retain(|delivery| delivery.message.expires_at_ms().is_none_or(|at| at > now_ms));
+        before - self.queue.len()
+    }
+
+    /// Something waits for room on the connection.
+    pub fn waits(&self) -> bool {
+        self.replay.is_some() || !self.queue.is_empty() || self.inflight.has_resend()
+    }
+
+    /// When the session next needs attention while disconnected; `u64::MAX` for never.
+    pub fn deadline_ms(&self) -> u64 {
+        self.expires_at_ms.min(self.will_at_ms)
+    }
+
+    /// Remembers a subscription.
+    pub fn remember(&mut self, subscription: SubscriptionRef) {
+        debug_assert!(!self.subscriptions.contains(&subscription));
+        self.subscriptions.push(subscription);
+    }
+
+    /// Forgets a subscription.
+    pub fn forget(&mut self, subscription: SubscriptionRef) {
+        if let Some(at) = self.subscriptions.iter().position(|other| *other == subscription) {
+            self.subscriptions.swap_remove(at);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Who may still connect: limits of a listener and of an address.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use parking_lot::Mutex;
+
+use crate::config::ListenerRuntime;
+use crate::sync::Arc;
+
+/// Counts what the limits are about. Shared by all shards; touched at accept, at CONNECT and at
+/// close, and only where a limit is set.
+#[derive(Debug, Default)]
+pub struct Admission {
+    /// Lock: held for one count up or down, no other lock inside.
+    counts: Mutex<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    /// Connections by listener.
+    listeners: HashMap<u32, u32>,
+    /// Connections whose CONNECT is not complete, by address.
+    waiting: HashMap<IpAddr, u32>,
+}
+
+/// A connection's place in the counts; given back when dropped. It travels with the socket.
+#[derive(Debug)]
+pub(super) struct Ticket {
+    admission: Arc<Admission>,
+    listener: Option<u32>,
+    waiting: Option<IpAddr>,
+}
+
+impl Admission {
+    /// Lets a connection in, or not. `per_address` of `u32::MAX` is no limit.
+    pub(super) fn admit(
+        self: &Arc<Self>,
+        listener: &ListenerRuntime,
+        per_address: u32,
+        address: IpAddr,
+    ) -> Option<Ticket> {
+        let limited = listener.max_connections != u32::MAX;
+        let mut ticket =
+            Ticket { admission: Arc::clone(self), listener: None, waiting: None };
+        if !limited && per_address == u32::MAX {
+            return Some(ticket);
+        }
+        let mut counts = self.counts.lock();
+        let connections = counts.listeners.get(&listener.id).copied().unwrap_or(0);
+        let waiting = counts.waiting.get(&address).copied().unwrap_or(0);
+        if (limited && connections >= listener.max_connections) || waiting >= per_address {
+            return None;
+        }
+        if limited {
+            counts.listeners.insert(listener.id, connections + 1);
+            ticket.listener = Some(listener.id);
+        }
+        if per_address != u32::MAX {
+            counts.waiting.insert(address, waiting + 1);
+            ticket.waiting = Some(address);
+        }
+        Some(ticket)
+    }
+}
+
+impl Ticket {
+    /// CONNECT is through: the connection waits no more.
+    pub(super) fn connected(&mut self) {
+        if let Some(address) = self.waiting.take() {
+            less(&mut self.admission.counts.lock().waiting, &address);
+        }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.connected();
+        if let Some(listener) = self.listener {
+            less(&mut self.admission.counts.lock().listeners, &listener);
+        }
+    }
+}
+
+fn less<K: Eq + std::hash::Hash>(counts: &mut HashMap<K, u32>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::config::table::Listener;
+
+    fn listener(max_connections: i64) -> Arc<ListenerRuntime> {
+        let mut config = Config::default();
+        config.listeners.push(Listener { max_connections, ..Listener::default() });
+        Arc::clone(&config.compile(1).listeners[0])
+    }
+
+    #[test]
+    fn places_are_given_back() {
+        let admission = Arc::new(Admission::default());
+        let listener = listener(2);
+        let address = IpAddr::from(Ipv4Addr::LOCALHOST);
+        let first = admission.admit(&listener, u32::MAX, address).expect("room for one");
+        let second = admission.admit(&listener, u32::MAX, address).expect("room for two");
+        assert!(admission.admit(&listener, u32::MAX, address).is_none());
+        drop(first);
+        let third = admission.admit(&listener, u32::MAX, address);
+        assert!(third.is_some());
+        drop((second, third));
+        assert!(admission.counts.lock().listeners.is_empty());
+    }
+
+    #[test]
+    fn an_address_has_few_places_before_connect_and_many_after() {
+        let admission = Arc::new(Admission::default());
+        let listener = listener(-1);
+        let address = IpAddr::from(Ipv4Addr::LOCALHOST);
+        let other = IpAddr::from(Ipv4Addr::new(127, 0, 0, 2));
+        let mut first = admission.admit(&listener, 1, address).expect("room");
+        assert!(admission.admit(&listener, 1, address).is_none());
+        assert!(admission.admit(&listener, 1, other).is_some());
+        first.connected();
+        assert!(admission.admit(&listener, 1, address).is_some());
+        assert!(admission.counts.lock().waiting.is_empty());
+    }
+}

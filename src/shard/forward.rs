@@ -1,0 +1,27 @@
+//! Commands from other shards.
+
+use super::Command;
+use super::core::Core;
+use crate::connection::Outgoing;
+
+impl Core {
+    /// Carries out a command that concerns the core alone; gives back the others.
+    pub(super) fn handle_command(&mut self, command: Command) -> Option<Command> {
+        match command {
+            Command::Deliver { message, filters } => {
+                self.deliver_filters(&mut Outgoing::kept(&message), &filters);
+            }
+            Command::DeliverGroup { message, group, attempts } => {
+                self.deliver_member(&group, &mut Outgoing::kept(&message), attempts);
+            }
+            Command::ByOwner { message, hash, origin } => {
+                self.publish_owned(&message, hash, origin);
+            }
+            Command::OwnerDone { hash } => self.owner_done(hash),
+            Command::RetainedPull(pull) => self.answer_pull(*pull),
+            Command::RetainedPage(page) => self.take_page(*page),
+            other => return Some(other),
+        }
+        None
+    }
+}

@@ -1,0 +1,123 @@
+//! Retained Messages and their owners.
+//!
+//! Every topic has an owner shard, named by the topic's hash, that keeps its Retained Message
+//! and routes retained PUBLISHes of it. So all shards see changes of one topic in one order, and
+//! the value kept is the last one delivered, without a lock. The price is a hop; and until the
+//! owner has answered, later messages of that topic from this shard take the same way, because
+//! they must not overtake.
+
+use super::Command;
+use super::core::{Core, Timer};
+use crate::connection::{Outgoing, Routed};
+use crate::protocol::Message;
+use crate::router::{RetainedItem, ScanState};
+
+/// How often expired Retained Messages are looked for.
+const SWEEP_MS: u64 = 1_000;
+/// Entries examined by one slice of that search.
+const SWEEP_BUDGET: usize = 2_048;
+
+impl RetainedItem for Message {
+    fn topic(&self) -> &str {
+        Self::topic(self)
+    }
+
+    fn footprint(&self) -> usize {
+        Self::footprint(self)
+    }
+
+    fn expires_at_ms(&self) -> Option<u64> {
+        Self::expires_at_ms(self)
+    }
+}
+
+impl Core {
+    /// Routes a message by way of the topic's owner where it has to take that way.
+    pub(super) fn publish_message(&mut self, outgoing: &mut Outgoing<'_>) -> Routed {
+        let hash = self.shared.topic_hash(outgoing.topic);
+        let by_owner = outgoing.retain
+            || (!self.via_owner.is_empty() && self.via_owner.contains_key(&hash));
+        if !by_owner {
+            return self.route(outgoing, hash);
+        }
+        let owner = self.shared.owner(hash);
+        if owner == self.id {
+            return self.route_owned(outgoing, hash);
+        }
+        let matched = self.is_matched(outgoing.topic, hash);
+        *self.via_owner.entry(hash).or_insert(0) += 1;
+        let message = outgoing.message();
+        self.send(owner, Command::ByOwner { message, hash, origin: self.id });
+        Routed { matched }
+    }
+
+    /// This shard owns the topic: store, then route.
+    pub(super) fn route_owned(&mut self, outgoing: &mut Outgoing<'_>, hash: u64) -> Routed {
+        if outgoing.retain {
+            self.retain(outgoing);
+        }
+        self.route(outgoing, hash)
+    }
+
+    /// Another shard's message of a topic owned here.
+    pub(super) fn publish_owned(&mut self, message: &Message, hash: u64, origin: u16) {
+        self.route_owned(&mut Outgoing::kept(message), hash);
+        self.send(origin, Command::OwnerDone { hash });
+    }
+
+    /// One message that went by the owner is routed.
+    pub(super) fn owner_done(&mut self, hash: u64) {
+        if let Some(count) = self.via_owner.get_mut(&hash) {
+            *count -= 1;
+            if *count == 0 {
+                self.via_owner.remove(&hash);
+            }
+        }
+    }
+
+    fn retain(&mut self, outgoing: &mut Outgoing<'_>) {
+        let expires = outgoing.expires_at_ms.is_some();
+        if outgoing.payload.is_empty() {
+            // [MQTT-3.3.1-6], [MQTT-3.3.1-7]
+            self.retained.remove(outgoing.topic);
+        } else {
+            self.retained.set(outgoing.message());
+            if expires {
+                self.arm_sweep();
+            }
+        }
+        self.count_retained();
+    }
+
+    fn count_retained(&self) {
+        self.metrics().retained_messages.set(self.retained.len() as i64);
+        self.metrics().retained_bytes.set(self.retained.bytes() as i64);
+    }
+
+    fn arm_sweep(&mut self) {
+        if !self.sweep_set {
+            self.sweep_set = true;
+            self.timers.insert(self.now.mono_ms + SWEEP_MS, Timer::RetainedSweep);
+        }
+    }
+
+    /// Removes expired Retained Messages, a slice at a time.
+    pub(super) fn sweep_retained(&mut self) {
+        self.sweep_set = false;
+        let after = self.sweep_after.take();
+        let mut removed = Vec::new();
+        let now = self.now.mono_ms;
+        let state = self.retained.expire(now, after.as_deref(), SWEEP_BUDGET, &mut removed);
+        self.sweep_after = match state {
+            ScanState::Done => None,
+            ScanState::More(last) => Some(last),
+        };
+        self.count_retained();
+        if self.retained.mortal() == 0 {
+            return;
+        }
+        let pause = if self.sweep_after.is_some() { 1 } else { SWEEP_MS };
+        self.sweep_set = true;
+        self.timers.insert(self.now.mono_ms + pause, Timer::RetainedSweep);
+    }
+}

@@ -1,0 +1,293 @@
+//! A PUBLISH's way through the shard: match, expand locally, hand over to other shards.
+
+use std::rc::Rc;
+
+use smallvec::SmallVec;
+
+use super::core::Core;
+use super::Command;
+use crate::connection::{
+    Close, DeliverLimits, Link, Outcome, Outgoing, Routed, Shapes, Target, deliver,
+};
+use crate::metrics::{DropReason, ShardMetrics};
+use crate::protocol::{QoS, ReasonCode, SubscribeOptions};
+use crate::router::{FilterId, Group, Matches, Subscriber, SubscriptionTable};
+use crate::session::{Session, SubscriptionIds};
+use crate::sync::Arc;
+use crate::util::{GenSlab, Key};
+
+/// Where messages of one topic go; valid while the router's stamp for the topic stays.
+#[derive(Debug, Default)]
+pub(super) struct Route {
+    /// Slots of this shard's subscription table.
+    local: SmallVec<[u32; 4]>,
+    /// Other shards, with the filters that have subscribers there.
+    remote: SmallVec<[(u16, SmallVec<[FilterId; 2]>); 1]>,
+    /// Shared-subscription groups.
+    groups: SmallVec<[Arc<Group>; 1]>,
+}
+
+impl Route {
+    fn is_empty(&self) -> bool {
+        self.local.is_empty() && self.remote.is_empty() && self.groups.is_empty()
+    }
+
+    fn build(own: u16, matches: &Matches, table: &SubscriptionTable<Key>) -> Self {
+        let mut route = Self { groups: matches.groups.clone(), ..Self::default() };
+        for filter in &matches.filters {
+            for shard in filter.shards.iter() {
+                if shard == own {
+                    route.local.extend(table.slot_of(filter.id));
+                    continue;
+                }
+                match route.remote.iter_mut().find(|(other, _)| *other == shard) {
+                    Some((_, ids)) => ids.push(filter.id),
+                    None => route.remote.push((shard, SmallVec::from_slice(&[filter.id]))),
+                }
+            }
+        }
+        route
+    }
+}
+
+/// One session among the subscribers of overlapping filters, its subscriptions merged.
+#[derive(Debug)]
+pub(super) struct Gathered {
+    session: Key,
+    qos: QoS,
+    retain_as_published: bool,
+    ids: SubscriptionIds,
+}
+
+/// The parts of the core that deliveries change, apart from the subscription table that is
+/// being read meanwhile.
+pub(super) struct Delivering<'c> {
+    sessions: &'c mut GenSlab<Session>,
+    links: &'c mut GenSlab<Link>,
+    shapes: &'c mut Shapes,
+    dirty: &'c mut Vec<Key>,
+    ended: &'c mut Vec<(Key, Close)>,
+    metrics: &'c ShardMetrics,
+    limits: DeliverLimits,
+    unflushed: &'c mut usize,
+    deliveries: &'c mut usize,
+    /// Memory is short: QoS 0 is given up first, then what would have to be queued.
+    pressure: u8,
+}
+
+impl Delivering<'_> {
+    /// Delivers to one session and keeps the books.
+    pub(super) fn to(&mut self, key: Key, outgoing: &mut Outgoing<'_>, target: Target) -> Outcome {
+        *self.deliveries += 1;
+        let Some(session) = self.sessions.get_mut(key) else {
+            self.metrics.dropped(DropReason::SessionGone);
+            return Outcome::Dropped(DropReason::SessionGone);
+        };
+        let qos = outgoing.qos.min(target.qos);
+        let connection = session.connection;
+        let mut link = connection.and_then(|connection| self.links.get_mut(connection));
+        if sheds(self.pressure, link.as_deref(), qos) {
+            self.metrics.dropped(DropReason::MemoryPressure);
+            return Outcome::Dropped(DropReason::MemoryPressure);
+        }
+        let queued = (session.queue.len(), session.queue.bytes());
+        let outcome =
+            deliver(session, link.as_deref_mut(), outgoing, target, self.shapes, &self.limits);
+        self.metrics.queued_messages.add(session.queue.len() as i64 - queued.0 as i64);
+        self.metrics.queued_bytes.add(session.queue.bytes() as i64 - queued.1 as i64);
+        match outcome {
+            Outcome::Sent => {
+                count_sent(self.metrics, qos);
+                self.metrics.publish_bytes_sent.add(outgoing.payload.len() as u64);
+                *self.unflushed += outgoing.payload.len() + outgoing.topic.len();
+                if let (Some(connection), Some(link)) = (connection, link)
+                    && !link.dirty
+                {
+                    link.dirty = true;
+                    self.dirty.push(connection);
+                }
+            }
+            Outcome::Queued | Outcome::NotOwed => {}
+            Outcome::QueuedInstead(reason) | Outcome::Dropped(reason) => {
+                self.metrics.dropped(reason);
+            }
+            Outcome::Overflow(reason) => {
+                self.metrics.dropped(reason);
+                if let Some(connection) = connection {
+                    let reason = ReasonCode::QUOTA_EXCEEDED;
+                    self.ended.push((connection, Close::refused(reason, "queue full")));
+                }
+            }
+        }
+        outcome
+    }
+}
+
+/// Whether a delivery is given up because memory is short.
+fn sheds(pressure: u8, link: Option<&Link>, qos: QoS) -> bool {
+    match qos {
+        QoS::AtMostOnce => pressure >= 2 && link.is_some_and(|link| link.blocked),
+        QoS::AtLeastOnce | QoS::ExactlyOnce => pressure >= 3 && link.is_none(),
+    }
+}
+
+impl Core {
+    /// Routes a message whose ordering is this shard's own affair.
+    pub(super) fn route(&mut self, outgoing: &mut Outgoing<'_>, hash: u64) -> Routed {
+        let route = self.resolve(outgoing.topic, hash);
+        let matched = !route.is_empty();
+        self.expand(&route.local, outgoing);
+        for (shard, filters) in &route.remote {
+            let command = Command::Deliver { message: outgoing.message(), filters: filters.clone() };
+            self.send(*shard, command);
+        }
+        for group in &route.groups {
+            self.deliver_group(group, outgoing);
+        }
+        Routed { matched }
+    }
+
+    /// True when any subscription, here or elsewhere, matches.
+    pub(super) fn is_matched(&mut self, topic: &str, hash: u64) -> bool {
+        !self.resolve(topic, hash).is_empty()
+    }
+
+    fn resolve(&mut self, topic: &str, hash: u64) -> Rc<Route> {
+        // The stamp is read before the trie: a change in between makes the entry stale, never
+        // the other way round.
+        let stamp = self.shared.router.stamp(topic);
+        if let Some(route) = self.routes.get(hash, topic, stamp) {
+            return Rc::clone(route);
+        }
+        self.shared.router.matches(topic, &mut self.matches);
+        let route = Rc::new(Route::build(self.id, &self.matches, &self.table));
+        self.routes.insert(hash, topic, stamp, Rc::clone(&route));
+        route
+    }
+
+    /// A message from another shard for subscribers of these filters.
+    pub(super) fn deliver_filters(&mut self, outgoing: &mut Outgoing<'_>, filters: &[FilterId]) {
+        let slots: SmallVec<[u32; 4]> =
+            filters.iter().filter_map(|filter| self.table.slot_of(*filter)).collect();
+        self.expand(&slots, outgoing);
+    }
+
+    pub(super) fn delivering(&mut self) -> (&mut SubscriptionTable<Key>, Delivering<'_>) {
+        let delivering = Delivering {
+            sessions: &mut self.sessions,
+            links: &mut self.links,
+            shapes: &mut self.shapes,
+            dirty: &mut self.dirty,
+            ended: &mut self.ended,
+            metrics: &self.shared.metrics[usize::from(self.id)],
+            limits: self.limits,
+            unflushed: &mut self.unflushed,
+            deliveries: &mut self.deliveries,
+            pressure: self.shared.pressure(),
+        };
+        (&mut self.table, delivering)
+    }
+
+    /// Delivers to this shard's subscribers of the given slots of its table.
+    fn expand(&mut self, slots: &[u32], outgoing: &mut Outgoing<'_>) {
+        self.shapes.reset();
+        if slots.len() > 1 && !self.config.features.duplicates {
+            return self.expand_merged(slots, outgoing);
+        }
+        let (table, mut delivering) = self.delivering();
+        for slot in slots {
+            for subscriber in table.subscribers(*slot) {
+                let options = unpack(subscriber.options);
+                if excluded(&options, subscriber, outgoing, delivering.sessions) {
+                    continue;
+                }
+                let target = Target {
+                    qos: options.qos,
+                    retain: outgoing.retain && options.retain_as_published,
+                    ids: SubscriptionIds::from_one(subscriber.subscription_id),
+                    group: 0,
+                };
+                delivering.to(subscriber.session, outgoing, target);
+            }
+        }
+    }
+
+    /// Overlapping filters: each session gets one copy, at the highest QoS, with the
+    /// identifiers of all its matching subscriptions [MQTT-3.3.4-2].
+    fn expand_merged(&mut self, slots: &[u32], outgoing: &mut Outgoing<'_>) {
+        self.gathering += 1;
+        let mut gathered = std::mem::take(&mut self.gathered);
+        for slot in slots {
+            for subscriber in self.table.subscribers(*slot) {
+                let options = unpack(subscriber.options);
+                if excluded(&options, subscriber, outgoing, &self.sessions) {
+                    continue;
+                }
+                let Some(session) = self.sessions.get_mut(subscriber.session) else { continue };
+                gather(&mut gathered, self.gathering, session, subscriber, &options);
+            }
+        }
+        let (_, mut delivering) = self.delivering();
+        for one in gathered.drain(..) {
+            let target = Target {
+                qos: one.qos,
+                retain: outgoing.retain && one.retain_as_published,
+                ids: one.ids,
+                group: 0,
+            };
+            delivering.to(one.session, outgoing, target);
+        }
+        self.gathered = gathered;
+    }
+}
+
+/// The options as the subscription table keeps them.
+pub(super) fn unpack(packed: u8) -> SubscribeOptions {
+    // They were packed by `SubscribeOptions::to_u8`, so they unpack.
+    SubscribeOptions::from_u8(packed).unwrap_or(SubscribeOptions::at(QoS::AtMostOnce))
+}
+
+/// Counts a PUBLISH sent.
+pub(super) fn count_sent(metrics: &ShardMetrics, qos: QoS) {
+    match qos {
+        QoS::AtMostOnce => &metrics.publish_sent_qos0,
+        QoS::AtLeastOnce => &metrics.publish_sent_qos1,
+        QoS::ExactlyOnce => &metrics.publish_sent_qos2,
+    }
+    .increment();
+}
+
+/// No Local: not back to the Client that published it [MQTT-3.8.3-3].
+fn excluded(
+    options: &SubscribeOptions,
+    subscriber: &Subscriber<Key>,
+    outgoing: &Outgoing<'_>,
+    sessions: &GenSlab<Session>,
+) -> bool {
+    options.no_local
+        && sessions.get(subscriber.session).is_some_and(|session| session.id == outgoing.publisher)
+}
+
+fn gather(
+    gathered: &mut Vec<Gathered>,
+    gathering: u64,
+    session: &mut Session,
+    subscriber: &Subscriber<Key>,
+    options: &SubscribeOptions,
+) {
+    let (number, at) = session.gathered;
+    if number == gathering {
+        let one = &mut gathered[at as usize];
+        one.qos = one.qos.max(options.qos);
+        one.retain_as_published |= options.retain_as_published;
+        one.ids.add(subscriber.subscription_id);
+        return;
+    }
+    session.gathered = (gathering, gathered.len() as u32);
+    gathered.push(Gathered {
+        session: subscriber.session,
+        qos: options.qos,
+        retain_as_published: options.retain_as_published,
+        ids: SubscriptionIds::from_one(subscriber.subscription_id),
+    });
+}

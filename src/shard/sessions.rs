@@ -1,0 +1,280 @@
+//! The life of a session: open, take over, resume, detach, end.
+
+use super::core::{Core, Timer};
+use crate::connection::{Close, OpenSession, Opened, Outgoing, pump, write_disconnect};
+use crate::metrics::DropReason;
+use crate::protocol::{Message, MessageInit, ReasonCode};
+use crate::router::Group;
+use crate::session::{Claim, NEVER_EXPIRES, Session, SubscriptionRef, Will};
+use crate::sync::Arc;
+use crate::util::Key;
+
+impl Core {
+    /// Finds the session of a ClientId, here or elsewhere, or makes one. Runs in the home shard
+    /// from the look-up to the binding without a break, so a takeover is atomic.
+    pub(super) fn open_session(&mut self, connection: Key, mut request: OpenSession) -> Opened {
+        loop {
+            let home = match self.shared.directory.claim(&request.client_id, self.id) {
+                Claim::New => return self.create_session(connection, &mut request),
+                Claim::Existing(home) if home.shard != self.id => {
+                    return Opened::Elsewhere(home.shard);
+                }
+                Claim::Existing(home) => home.session,
+            };
+            let present = self.sessions.get(home).and_then(|session| session.connection);
+            if let Some(old) = present {
+                self.metrics().connects_taken_over.increment();
+                self.kick(old, ReasonCode::SESSION_TAKEN_OVER, "session taken over");
+            }
+            if !self.sessions.contains(home) {
+                continue; // It ended with its connection (Session Expiry Interval 0).
+            }
+            if request.clean_start {
+                self.end_session(home); // [MQTT-3.1.2-4]
+                continue;
+            }
+            return self.resume_session(home, connection, &mut request);
+        }
+    }
+
+    fn create_session(&mut self, connection: Key, request: &mut OpenSession) -> Opened {
+        let id = self.next_session_id();
+        let mut session = Session::new(id, Arc::clone(&request.client_id), request.version);
+        session.connection = Some(connection);
+        session.expiry_s = request.expiry_s;
+        session.will = request.will.take();
+        let key = self.sessions.insert(session);
+        self.shared.directory.settle(&request.client_id, self.id, key);
+        self.metrics().sessions.add(1);
+        Opened::Here { session: key, present: false }
+    }
+
+    fn resume_session(
+        &mut self,
+        key: Key,
+        connection: Key,
+        request: &mut OpenSession,
+    ) -> Opened {
+        if let Some(session) = self.sessions.get_mut(key) {
+            session.connection = Some(connection);
+            session.version = request.version;
+            session.expiry_s = request.expiry_s;
+            // A Will whose delay was running is not sent: the Client is back [MQTT-3.1.3-9].
+            session.will = request.will.take();
+            session.will_at_ms = u64::MAX;
+            session.expires_at_ms = u64::MAX;
+            session.inflight.start_connection();
+        }
+        self.set_online(key, true);
+        Opened::Here { session: key, present: true }
+    }
+
+    /// Ends a connection from the broker's side, while another one may be running.
+    pub(super) fn kick(&mut self, connection: Key, reason: ReasonCode, what: &'static str) {
+        write_disconnect(self, connection, reason, what);
+        let session = self.links.get_mut(connection).and_then(|link| link.session.take());
+        if let Some(session) = session {
+            self.detach_session(session, true);
+        }
+        self.ended.push((connection, Close::refused(reason, what)));
+    }
+
+    /// The connection of a session has ended.
+    pub(super) fn detach_session(&mut self, key: Key, with_will: bool) {
+        self.set_online(key, false);
+        let now = self.now.mono_ms;
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        session.connection = None;
+        let mut will = session.will.take().filter(|_| with_will);
+        if session.expiry_s == 0 {
+            let publisher = session.id;
+            self.end_session(key);
+            if let Some(will) = will {
+                self.publish_will(&will, publisher);
+            }
+            return;
+        }
+        if session.expiry_s != NEVER_EXPIRES {
+            session.expires_at_ms = now.saturating_add(u64::from(session.expiry_s) * 1000);
+        }
+        // The delay ends with the session at the latest, which the session's end sees to.
+        let due = will.take_if(|will| will.delay_s == 0);
+        if let Some(will) = will {
+            session.will_at_ms = now.saturating_add(u64::from(will.delay_s) * 1000);
+            session.will = Some(will);
+        }
+        let publisher = session.id;
+        self.arm_session(key);
+        if let Some(will) = due {
+            self.publish_will(&will, publisher);
+        }
+    }
+
+    /// One timer for each session at most: a Client that comes and goes leaves no trail of them.
+    pub(super) fn arm_session(&mut self, key: Key) {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        let deadline = session.deadline_ms();
+        if deadline < session.timer_ms {
+            session.timer_ms = deadline;
+            self.timers.insert(deadline, Timer::Session(key));
+        }
+    }
+
+    /// A session's timer has fired.
+    pub(super) fn session_due(&mut self, key: Key) {
+        let now = self.now.mono_ms;
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        session.timer_ms = u64::MAX;
+        if session.expires_at_ms <= now {
+            self.metrics().sessions_expired.add(1);
+            self.end_session(key);
+            return;
+        }
+        if session.will_at_ms <= now {
+            session.will_at_ms = u64::MAX;
+            let publisher = session.id;
+            if let Some(will) = session.will.take() {
+                self.publish_will(&will, publisher);
+            }
+        }
+        self.arm_session(key);
+    }
+
+    /// Ends a disconnected session: everything it held is given back or counted as lost.
+    pub(super) fn end_session(&mut self, key: Key) {
+        let Some(mut session) = self.sessions.remove(key) else { return };
+        debug_assert!(session.connection.is_none());
+        let groups = self.groups_of(&session);
+        for subscription in std::mem::take(&mut session.subscriptions) {
+            match subscription {
+                SubscriptionRef::Filter(slot) => self.table.unsubscribe_slot(key, slot),
+                SubscriptionRef::Group(slot) => self.table.leave_slot(key, slot),
+            };
+        }
+        self.count_subscriptions();
+        self.shared.directory.release(&session.client_id, self.id);
+        self.metrics().sessions.add(-1);
+        self.metrics().queued_messages.add(-(session.queue.len() as i64));
+        self.metrics().queued_bytes.add(-(session.queue.bytes() as i64));
+        self.return_group_messages(&mut session, &groups);
+        if let Some(will) = session.will.take() {
+            self.publish_will(&will, session.id); // [MQTT-3.1.3-9]
+        }
+    }
+
+    fn groups_of(&self, session: &Session) -> Vec<Arc<Group>> {
+        let slots = session.subscriptions.iter().filter_map(|subscription| match subscription {
+            SubscriptionRef::Group(slot) => Some(*slot),
+            SubscriptionRef::Filter(_) => None,
+        });
+        slots.filter_map(|slot| self.table.group(slot).cloned()).collect()
+    }
+
+    /// Messages that a group had chosen this session for go back to the group: those at QoS 1
+    /// not acknowledged, and those never sent. A QoS 2 exchange that has begun is nobody
+    /// else's [MQTT-4.8.2-5].
+    fn return_group_messages(&mut self, session: &mut Session, groups: &[Arc<Group>]) {
+        let unacknowledged: Vec<_> = session
+            .inflight
+            .drain()
+            .filter(|delivery| delivery.qos == crate::protocol::QoS::AtLeastOnce)
+            .collect();
+        let queued = std::iter::from_fn(|| session.queue.pop_front());
+        let mut lost = 0;
+        for delivery in unacknowledged.into_iter().chain(queued) {
+            match groups.iter().find(|group| group.id.0 == delivery.group) {
+                Some(group) => self.hand_back(group, &delivery.message),
+                None => lost += 1,
+            }
+        }
+        self.metrics().dropped_many(DropReason::SessionGone, lost);
+    }
+
+    /// Group members that are connected come first.
+    fn set_online(&mut self, key: Key, online: bool) {
+        let Some(session) = self.sessions.get(key) else { return };
+        for subscription in &session.subscriptions {
+            if let SubscriptionRef::Group(slot) = subscription {
+                self.table.set_online(key, *slot, online);
+            }
+        }
+    }
+
+    fn publish_will(&mut self, will: &Will, publisher: u64) {
+        let message: &Message = &will.message;
+        if !may_publish_to(message.topic()) {
+            self.count_drop(DropReason::NotAuthorised);
+            return;
+        }
+        let now = self.now.mono_ms;
+        let mut outgoing = Outgoing::borrowed(MessageInit {
+            topic: message.topic(),
+            forward: message.forward(),
+            payload: message.payload(),
+            qos: message.qos(),
+            retain: message.retain() && self.config.features.retain,
+            expires_at_ms: will.message_expiry_s.map(|s| now.saturating_add(u64::from(s) * 1000)),
+            publisher,
+            ..MessageInit::default()
+        });
+        self.metrics().wills_sent.increment();
+        self.publish_message(&mut outgoing);
+    }
+
+    /// Sends what a session's window and socket allow: what was left unacknowledged, then the
+    /// queue and Retained Messages in turns.
+    pub(super) fn pump_session(&mut self, key: Key) {
+        loop {
+            let Some(session) = self.sessions.get_mut(key) else { return };
+            let Some(connection) = session.connection else { return };
+            let Some(link) = self.links.get_mut(connection) else { return };
+            if link.closing {
+                return;
+            }
+            let replaying = session.replay.is_some();
+            let queued = (session.queue.len(), session.queue.bytes());
+            let pumped = pump(session, link, &self.limits, if replaying { 1 } else { u32::MAX });
+            let delta = (
+                session.queue.len() as i64 - queued.0 as i64,
+                session.queue.bytes() as i64 - queued.1 as i64,
+            );
+            let metrics = self.metrics();
+            metrics.queued_messages.add(delta.0);
+            metrics.queued_bytes.add(delta.1);
+            for (counter, n) in [
+                (&metrics.publish_sent_qos0, pumped.published[0]),
+                (&metrics.publish_sent_qos1, pumped.published[1]),
+                (&metrics.publish_sent_qos2, pumped.published[2]),
+                (&metrics.publish_redelivered, pumped.redelivered),
+            ] {
+                counter.add(u64::from(n));
+            }
+            metrics.dropped_many(DropReason::Expired, u64::from(pumped.expired));
+            metrics.dropped_many(DropReason::Oversize, u64::from(pumped.oversize));
+            if pumped.sent > 0 {
+                self.mark_dirty(connection);
+            }
+            if !replaying {
+                return;
+            }
+            let queue_waits = self.sessions.get(key).is_some_and(|s| !s.queue.is_empty());
+            let replayed = self.pump_replay(key, if queue_waits { 1 } else { u32::MAX });
+            if pumped.sent == 0 && replayed == 0 {
+                return;
+            }
+        }
+    }
+
+    pub(super) fn count_subscriptions(&self) {
+        let shared = self.table.member_count() as i64;
+        self.metrics().subscriptions.set(self.table.subscription_count() as i64 + shared);
+        self.metrics().subscriptions_shared.set(shared);
+    }
+}
+
+/// Topics that only the broker writes to, or that exist in filters only.
+pub(super) fn may_publish_to(topic: &str) -> bool {
+    let Some(rest) = topic.strip_prefix('$') else { return true };
+    let first = rest.split('/').next().unwrap_or(rest);
+    !matches!(first, "SYS" | "CONTROL" | "share")
+}

@@ -1,0 +1,58 @@
+//! What is due.
+
+use super::core::Timer;
+use super::engine::Shard;
+use crate::connection::Close;
+use crate::protocol::ReasonCode;
+use crate::util::Key;
+
+impl Shard {
+    /// Handles every timer that is due now.
+    pub fn timers(&mut self) {
+        let mut due = std::mem::take(&mut self.due);
+        self.core.timers.advance(self.core.now.mono_ms, &mut due);
+        for timer in due.drain(..) {
+            match timer {
+                Timer::Connection(key) => self.connection_due(key),
+                Timer::Session(key) => self.core.session_due(key),
+                Timer::RetainedSweep => self.core.sweep_retained(),
+            }
+            self.close_ended();
+        }
+        self.due = due;
+    }
+
+    /// When [`Shard::timers`] has something to do next, monotonic ms.
+    pub fn next_deadline(&self) -> Option<u64> {
+        self.core.timers.next_deadline(self.core.now.mono_ms)
+    }
+
+    fn connection_due(&mut self, key: Key) {
+        let now = self.core.now.mono_ms;
+        let timeout = self.core.config.connect.timeout_ms;
+        let Some(seat) = self.seat_mut(key) else { return };
+        seat.armed_ms = u64::MAX;
+        let Some(deadline) = seat.connection.deadline_ms(timeout) else { return };
+        // A connection that the shard itself has not read from lately is not silent.
+        if deadline > now || seat.waiting {
+            let again = if seat.waiting { now + 1_000 } else { deadline };
+            self.arm(key, again);
+            return;
+        }
+        if seat.connection.session().is_some() {
+            let close = Close::refused(ReasonCode::KEEP_ALIVE_TIMEOUT, "keep alive timeout");
+            self.close_with_goodbye(key, close);
+        } else {
+            self.finish(key, Close::Silent { what: "no CONNECT in time" });
+        }
+    }
+
+    /// Sets the connection's timer, unless an earlier one is set: that one will look again.
+    pub(super) fn arm(&mut self, key: Key, deadline_ms: u64) {
+        let Some(seat) = self.seat_mut(key) else { return };
+        if deadline_ms < seat.armed_ms {
+            seat.armed_ms = deadline_ms;
+            self.core.timers.insert(deadline_ms, Timer::Connection(key));
+        }
+    }
+}
