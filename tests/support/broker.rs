@@ -1,0 +1,283 @@
+//! The broker under test: a real process with a configuration in a temporary directory.
+//!
+//! Its port is taken from the log line that announces the listener, so a test waits for the event
+//! and never sleeps. Scenarios with the same options share one process, which ends with its last
+//! user.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex, Weak};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::Scope;
+
+/// How long an event may take before the test gives up; generous, since the machine is shared.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The shard counts every scenario runs with.
+pub const SHARDS: [u32; 2] = [1, 4];
+
+/// Options that differ from the plain test configuration, each value as TOML text.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub struct Options {
+    global: Vec<(&'static str, String)>,
+    listener: Vec<(&'static str, String)>,
+}
+
+impl Options {
+    /// Sets a global option.
+    pub fn set(mut self, name: &'static str, value: impl ToString) -> Self {
+        self.global.push((name, value.to_string()));
+        self
+    }
+
+    /// Sets an option of the listener.
+    pub fn listener(mut self, name: &'static str, value: impl ToString) -> Self {
+        self.listener.push((name, value.to_string()));
+        self
+    }
+
+    fn toml(&self) -> String {
+        let mut text = String::new();
+        if !self.global.iter().any(|(name, _)| *name == "allow_anonymous") {
+            text.push_str("allow_anonymous = true\n");
+        }
+        for (name, value) in &self.global {
+            text.push_str(&format!("{name} = {value}\n"));
+        }
+        text.push_str("[[listener]]\nport = 0\nbind_address = \"127.0.0.1\"\n");
+        for (name, value) in &self.listener {
+            text.push_str(&format!("{name} = {value}\n"));
+        }
+        text
+    }
+
+    /// The same in Mosquitto's format, which wants a port of its own.
+    fn mosquitto(&self) -> String {
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+        let port = free.expect("a free port").port();
+        let mut text = String::from("log_dest stderr\nset_tcp_nodelay true\n");
+        if !self.global.iter().any(|(name, _)| *name == "allow_anonymous") {
+            text.push_str("allow_anonymous true\n");
+        }
+        for (name, value) in &self.global {
+            text.push_str(&format!("{name} {}\n", value.trim_matches('"')));
+        }
+        text.push_str(&format!("listener {port} 127.0.0.1\n"));
+        for (name, value) in &self.listener {
+            text.push_str(&format!("{name} {}\n", value.trim_matches('"')));
+        }
+        text
+    }
+}
+
+#[derive(Default)]
+struct Log {
+    lines: Mutex<Vec<String>>,
+    grown: Condvar,
+}
+
+/// A running broker; killed when dropped.
+pub struct Broker {
+    child: Mutex<Child>,
+    pid: u32,
+    /// Where it listens.
+    pub address: SocketAddr,
+    log: Arc<Log>,
+    _directory: tempfile::TempDir,
+}
+
+/// The program to test when it is not this project's own: the path of a Mosquitto, to check
+/// scenarios against a second implementation.
+fn foreign() -> Option<String> {
+    std::env::var("POND_TEST_BROKER").ok()
+}
+
+/// Whether the broker under test is Mosquitto.
+pub fn is_foreign() -> bool {
+    foreign().is_some()
+}
+
+fn command(directory: &Path, shards: u32, options: &Options) -> Command {
+    if let Some(program) = foreign() {
+        let config = directory.join("mosquitto.conf");
+        fs::write(&config, options.mosquitto()).expect("write the configuration");
+        let mut command = Command::new(program);
+        command.arg("-c").arg(config);
+        return command;
+    }
+    let config = directory.join("pondhawk.toml");
+    fs::write(&config, options.toml()).expect("write the configuration");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pondhawk"));
+    command.arg("-c").arg(config).arg("--shards").arg(shards.to_string());
+    command
+}
+
+fn follow(stream: impl std::io::Read + Send + 'static, log: Arc<Log>) {
+    thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            log.lines.lock().unwrap().push(line);
+            log.grown.notify_all();
+        }
+        log.lines.lock().unwrap().push("(end of log)".into());
+        log.grown.notify_all();
+    });
+}
+
+impl Log {
+    fn wait<T>(&self, what: &str, mut pick: impl FnMut(&str) -> Option<T>) -> T {
+        let until = Instant::now() + PATIENCE;
+        let mut lines = self.lines.lock().unwrap();
+        let mut seen = 0;
+        loop {
+            for line in &lines[seen..] {
+                if let Some(found) = pick(line) {
+                    return found;
+                }
+            }
+            seen = lines.len();
+            let ended = lines.last().is_some_and(|line| line == "(end of log)");
+            let left = until.saturating_duration_since(Instant::now());
+            if ended || left.is_zero() {
+                panic!("the broker's log never had {what}:\n{}", lines.join("\n"));
+            }
+            lines = self.grown.wait_timeout(lines, left).unwrap().0;
+        }
+    }
+}
+
+fn announced_port(line: &str) -> Option<u16> {
+    let rest = line.split("Opening ipv4 listen socket on port ").nth(1)?;
+    rest.trim_end_matches('.').parse().ok()
+}
+
+impl Broker {
+    /// Starts a broker that no other scenario shares.
+    pub fn start(shards: u32, options: &Options) -> Broker {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let mut child = command(directory.path(), shards, options)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("start the broker");
+        let log = Arc::new(Log::default());
+        follow(child.stderr.take().expect("stderr is piped"), log.clone());
+        let port = log.wait("the line that announces the listener", announced_port);
+        if is_foreign() {
+            // Mosquitto announces a listener before it binds it.
+            log.wait("the end of its start", |line| line.ends_with(" running").then_some(()));
+        }
+        Broker {
+            pid: child.id(),
+            child: Mutex::new(child),
+            address: SocketAddr::from(([127, 0, 0, 1], port)),
+            log,
+            _directory: directory,
+        }
+    }
+
+    /// A broker with these options that other scenarios may be using too.
+    pub fn shared(shards: u32, options: &Options) -> Arc<Broker> {
+        type Pool = HashMap<(u32, Options), Weak<Broker>>;
+        static POOL: Mutex<Option<Pool>> = Mutex::new(None);
+        let mut pool = POOL.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let pool = pool.get_or_insert_with(HashMap::new);
+        let key = (shards, options.clone());
+        if let Some(broker) = pool.get(&key).and_then(Weak::upgrade) {
+            return broker;
+        }
+        let broker = Arc::new(Broker::start(shards, options));
+        pool.insert(key, Arc::downgrade(&broker));
+        broker
+    }
+
+    /// Blocks until the log has a line that contains `part`.
+    pub fn wait_log(&self, part: &str) {
+        self.log.wait(part, |line| line.contains(part).then_some(()));
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Resident anonymous memory in bytes.
+    pub fn memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).expect("/proc");
+        let line = status.lines().find(|line| line.starts_with("RssAnon:")).expect("RssAnon");
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.pid as i32), signal).expect("signal the broker");
+    }
+
+    /// Waits for the process to end.
+    pub fn wait_exit(&self) -> ExitStatus {
+        self.log.wait("an end", |line| (line == "(end of log)").then_some(()));
+        self.child.lock().unwrap().wait().expect("wait for the broker")
+    }
+
+    fn tail(&self) -> String {
+        let lines = self.log.lines.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        lines[lines.len().saturating_sub(12)..].join("\n    ")
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        let child = self.child.get_mut().unwrap_or_else(|poisoned| poisoned.into_inner());
+        // Both fail only when the process has ended already.
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}
+
+fn run(shards: u32, broker: &Broker, scenario: &(impl Fn(&Broker) + Sync)) {
+    struct Tail<'a>(&'a Broker);
+    impl Drop for Tail<'_> {
+        fn drop(&mut self) {
+            if thread::panicking() {
+                eprintln!("  broker's last lines:\n    {}", self.0.tail());
+            }
+        }
+    }
+    let _scope = Scope(format!("{shards} shard(s)"));
+    let _tail = Tail(broker);
+    scenario(broker);
+}
+
+/// Runs `scenario` against a shared broker of each shard count, at the same time.
+pub fn each_broker(options: &Options, scenario: impl Fn(&Broker) + Sync) {
+    thread::scope(|scope| {
+        for shards in SHARDS {
+            let scenario = &scenario;
+            scope.spawn(move || run(shards, &Broker::shared(shards, options), scenario));
+        }
+    });
+}
+
+/// Runs `scenario` against a broker of its own for each shard count, one after the other: for
+/// scenarios that measure or end the process.
+pub fn each_own_broker(options: &Options, scenario: impl Fn(&Broker) + Sync) {
+    for shards in SHARDS {
+        run(shards, &Broker::start(shards, options), &scenario);
+    }
+}
+
+/// Runs `scenario` for every shard count and each of `versions` with the plain configuration.
+pub fn each(versions: &[super::Version], scenario: impl Fn(&Broker, super::Version) + Sync) {
+    each_broker(&Options::default(), |broker| {
+        super::each_version(versions, |version| scenario(broker, version));
+    });
+}

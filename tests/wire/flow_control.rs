@@ -1,0 +1,227 @@
+//! Receive Maximum, in-flight windows and queue limits.
+
+use crate::support::Version::{V5, V311};
+use crate::support::broker::{Options, each, each_broker};
+use crate::support::bytes::{Connect, Publish, prop, puback, pubcomp, pubrec, pubrel};
+use crate::support::client::Client;
+use crate::support::{ALL, each_version, fresh};
+
+#[test]
+fn the_broker_keeps_to_the_receive_maximum() {
+    each_broker(&Options::default(), |broker| {
+        for qos in [1, 2] {
+            let topic = fresh("window");
+            let connect = Connect::new(V5, &fresh("window")).with(prop::receive_maximum(3));
+            let mut client = Client::with(broker, &connect);
+            client.subscribe(&topic, qos);
+            let mut publisher = Client::connect(broker, V5, &fresh("window-p"));
+            for index in 0..10 {
+                publisher.publish(&topic, index.to_string(), qos);
+            }
+            let mut open: Vec<_> = (0..3).map(|_| client.delivery()).collect();
+            client.quiet(&mut publisher);
+            for next in 3..10 {
+                let oldest = open.remove(0);
+                if qos == 1 {
+                    client.send(puback(oldest.id));
+                } else {
+                    client.send(pubrec(oldest.id));
+                    client.released(oldest.id);
+                    // A place is free only when the whole exchange is over.
+                    client.ping();
+                    client.send(pubcomp(oldest.id));
+                }
+                let delivery = client.delivery();
+                assert_eq!(delivery.text(), next.to_string());
+                open.push(delivery);
+                client.ping();
+            }
+        }
+    });
+}
+
+#[test]
+fn the_window_does_not_hold_qos_0_back() {
+    each_broker(&Options::default(), |broker| {
+        let topic = fresh("zero");
+        let connect = Connect::new(V5, &fresh("zero")).with(prop::receive_maximum(1));
+        let mut client = Client::with(broker, &connect);
+        client.subscribe(&topic, 1);
+        let mut publisher = Client::connect(broker, V5, &fresh("zero-p"));
+        publisher.publish(&topic, "first", 1);
+        publisher.publish(&topic, "second", 1);
+        let first = client.delivery();
+        publisher.publish(&topic, "at once", 0);
+        client.receive_this(&topic, "at once", 0);
+        client.acknowledge(&first);
+        client.receive_this(&topic, "second", 1);
+    });
+}
+
+#[test]
+fn without_a_receive_maximum_the_servers_window_counts() {
+    each(&ALL, |broker, version| {
+        let topic = fresh("twenty");
+        let mut client = Client::connect(broker, version, &fresh("twenty"));
+        client.subscribe(&topic, 1);
+        let mut publisher = Client::connect(broker, version, &fresh("twenty-p"));
+        for index in 0..30 {
+            publisher.publish(&topic, index.to_string(), 1);
+        }
+        let open: Vec<_> = (0..20).map(|_| client.delivery()).collect();
+        client.quiet(&mut publisher);
+        for delivery in &open {
+            client.acknowledge(delivery);
+        }
+        for index in 20..30 {
+            client.receive_this(&topic, index.to_string(), 1);
+        }
+    });
+}
+
+#[test]
+fn the_servers_window_is_an_option() {
+    let options = Options::default().set("max_inflight_messages", 1);
+    each_broker(&options, |broker| {
+        each_version(&ALL, |version| {
+            let topic = fresh("one");
+            let (mut client, connack) =
+                Client::accepted(broker, &Connect::new(version, &fresh("one")));
+            if version == V5 {
+                assert_eq!(connack.properties.int(0x21), Some(1));
+            }
+            client.subscribe(&topic, 2);
+            let mut publisher = Client::connect(broker, version, &fresh("one-p"));
+            for index in 0..5 {
+                publisher.publish(&topic, index.to_string(), 1 + index % 2);
+            }
+            for index in 0..5 {
+                let delivery = client.delivery();
+                assert_eq!((delivery.text(), delivery.qos), (&*index.to_string(), 1 + index % 2));
+                client.ping();
+                client.acknowledge(&delivery);
+            }
+        });
+    });
+}
+
+#[test]
+fn b8_bursts_of_qos_2_never_stall() {
+    let options = Options::default().set("max_inflight_messages", 10).set("max_queued_messages", 0);
+    each_broker(&options, |broker| {
+        each_version(&[V311, V5], |version| {
+            let topic = fresh("b8");
+            let mut subscriber = Client::connect(broker, version, &fresh("b8-s"));
+            subscriber.subscribe(&topic, 2);
+            let mut publisher = Client::connect(broker, version, &fresh("b8-p"));
+            for chunk in 0..100_u16 {
+                let ids = chunk * 10 + 1..=chunk * 10 + 10;
+                for id in ids.clone() {
+                    publisher
+                        .send(Publish::new(version, &topic, id.to_string()).qos(2, id).bytes());
+                }
+                for id in ids.clone() {
+                    assert_eq!(publisher.answer(0x50).id, id);
+                    publisher.send(pubrel(id));
+                }
+                for id in ids {
+                    assert_eq!(publisher.answer(0x70).id, id);
+                }
+            }
+            for id in 1..=1000 {
+                subscriber.receive_this(&topic, id.to_string(), 2);
+            }
+        });
+    });
+}
+
+fn overrun(client: &mut Client, count: u16) {
+    for id in 1..=count {
+        client.send(Publish::new(V5, "over/run", "x").qos(2, id).bytes());
+        if id < count {
+            assert_eq!(client.answer(0x50).id, id);
+        }
+    }
+}
+
+#[test]
+fn exceeding_the_servers_receive_maximum_is_forgiven_by_default() {
+    each_broker(&Options::default(), |broker| {
+        let mut client = Client::connect(broker, V5, &fresh("lenient"));
+        overrun(&mut client, 40);
+        assert_eq!(client.answer(0x50).id, 40);
+        for id in 1..=40 {
+            client.send(pubrel(id));
+            assert_eq!(client.answer(0x70).id, id);
+        }
+    });
+}
+
+#[test]
+fn exceeding_the_servers_receive_maximum_is_an_error_when_strict() {
+    let options = Options::default().set("strict", true);
+    each_broker(&options, |broker| {
+        let mut client = Client::connect(broker, V5, &fresh("strict"));
+        overrun(&mut client, 21);
+        client.closed_for(0x93);
+        // Twenty at a time are within the limit, any number of times.
+        let mut client = Client::connect(broker, V5, &fresh("strict"));
+        for _ in 0..5 {
+            overrun(&mut client, 20);
+            assert_eq!(client.answer(0x50).id, 20);
+            for id in 1..=20 {
+                client.send(pubrel(id));
+                assert_eq!(client.answer(0x70).id, id);
+            }
+        }
+    });
+}
+
+#[test]
+fn a_full_queue_drops_the_newest() {
+    let options = Options::default().set("max_queued_messages", 10);
+    each_broker(&options, |broker| {
+        let (topic, id) = (fresh("full"), fresh("full"));
+        let persistent = Connect::persistent(V311, &id);
+        let mut client = Client::with(broker, &persistent);
+        client.subscribe(&topic, 1);
+        client.leave();
+        let mut publisher = Client::connect(broker, V311, &fresh("full-p"));
+        for index in 0..100 {
+            publisher.publish(&topic, index.to_string(), 1);
+        }
+        let mut client = Client::with(broker, &persistent);
+        let got = client.receive_until_fence(&mut publisher);
+        let kept: Vec<String> = (0..got.len()).map(|index| index.to_string()).collect();
+        assert!((10..=30).contains(&got.len()), "{got:?}");
+        assert_eq!(got, kept);
+    });
+}
+
+#[test]
+fn b12_zero_queued_messages_means_no_limit() {
+    let options = Options::default().set("max_queued_messages", 0);
+    each_broker(&options, |broker| {
+        let (topic, id) = (fresh("b12"), fresh("b12"));
+        let persistent = Connect::persistent(V311, &id);
+        let mut client = Client::with(broker, &persistent);
+        client.subscribe(&topic, 2);
+        client.leave();
+        let mut publisher = Client::connect(broker, V311, &fresh("b12-p"));
+        for chunk in 0..10_u16 {
+            let ids = chunk * 500 + 1..=chunk * 500 + 500;
+            let burst: Vec<u8> = ids
+                .clone()
+                .flat_map(|id| Publish::new(V311, &topic, id.to_string()).qos(1, id).bytes())
+                .collect();
+            publisher.send(burst);
+            for id in ids {
+                assert_eq!(publisher.answer(0x40).id, id);
+            }
+        }
+        let mut client = Client::with(broker, &persistent);
+        for index in 1..=5000 {
+            client.receive_this(&topic, index.to_string(), 1);
+        }
+    });
+}

@@ -1,0 +1,260 @@
+//! Hostile and broken input at every stage costs its sender the connection and nobody else
+//! anything.
+
+use std::slice::from_ref;
+
+use crate::support::broker::{Options, each, each_broker, each_own_broker};
+use crate::support::bytes::{
+    Connect, Publish, Will, acknowledge, disconnect, packet, prop, puback, pubcomp, pubrec, pubrel,
+    subscribe, unsubscribe,
+};
+use crate::support::client::{Bystanders, Client};
+use crate::support::{ALL, Version, each_version, fresh};
+
+#[test]
+fn a1_declared_length_never_allocates() {
+    each_own_broker(&Options::default(), |broker| {
+        let mut others = Bystanders::new(broker);
+        others.exchange();
+        let before = broker.memory();
+        let mut held = Vec::new();
+        for index in 0..1000 {
+            let first = if index % 2 == 0 { 0x30 } else { 0x10 };
+            let mut client = Client::open(broker, Version::V311);
+            client.send([first, 0xFF, 0xFF, 0xFF, 0x7F]);
+            client.dribble([0, 4]);
+            held.push(client);
+        }
+        // Every declared length together is 256 GB; a thousand connections cost a few megabytes.
+        for client in &mut held {
+            if let Some(answer) = client.try_packet() {
+                assert_eq!(answer.first, 0x20, "{answer:?}");
+                client.closed();
+            }
+        }
+        assert!(broker.memory() < before + (32 << 20), "{} from {before}", broker.memory());
+        others.exchange();
+    });
+}
+
+#[test]
+fn a1_a_length_after_connect_does_not_allocate_either() {
+    each_own_broker(&Options::default(), |broker| {
+        let mut clients: Vec<Client> =
+            (0..100).map(|_| Client::connect(broker, Version::V311, &fresh("a1"))).collect();
+        let before = broker.memory();
+        for client in &mut clients {
+            client.send([0x30, 0xFF, 0xFF, 0xFF, 0x7F, 0, 4, b't', b'e']);
+        }
+        Bystanders::new(broker).exchange();
+        assert!(broker.memory() < before + (32 << 20), "{} from {before}", broker.memory());
+    });
+}
+
+#[test]
+fn a3_packets_only_a_server_sends() {
+    each(&ALL, |broker, version| {
+        let mut others = Bystanders::new(broker);
+        let mut packets = vec![
+            ("CONNACK", vec![0x20, 0x02, 0x00, 0x00]),
+            ("SUBACK", vec![0x90, 0x03, 0x00, 0x01, 0x00]),
+            ("UNSUBACK", vec![0xB0, 0x02, 0x00, 0x01]),
+            ("PINGRESP", vec![0xD0, 0x00]),
+            ("type 0", vec![0x00, 0x00]),
+            ("type 0 with flags", vec![0x0F, 0x02, 0x00, 0x00]),
+        ];
+        if version == Version::V5 {
+            let receive_maximum = prop::receive_maximum(1);
+            packets.push((
+                "CONNACK with properties",
+                packet(0x20, &[&[0, 0, receive_maximum.len() as u8], &receive_maximum]),
+            ));
+        } else {
+            packets.push(("type 15", vec![0xF0, 0x00]));
+        }
+        for (name, bytes) in packets {
+            let mut client = Client::connect(broker, version, &fresh("a3"));
+            client.send(bytes);
+            let _scope = crate::support::Scope(name.into());
+            client.closed_for_any(&[0x81, 0x82]);
+            others.exchange();
+        }
+    });
+}
+
+#[test]
+fn wrong_flags_in_the_fixed_header() {
+    each(&[Version::V311, Version::V5], |broker, version| {
+        for (bytes, flags) in [
+            (puback(1), [1, 2, 8]),
+            (pubrec(1), [1, 2, 8]),
+            (pubrel(1), [0, 3, 10]),
+            (pubcomp(1), [1, 2, 8]),
+            (subscribe(version, 1, &[("t", 0)]), [0, 3, 10]),
+            (unsubscribe(version, 1, &["t"]), [0, 3, 10]),
+            (vec![0xC0, 0], [1, 2, 8]),
+            (disconnect(), [1, 2, 8]),
+        ] {
+            for flags in flags {
+                let mut wrong = bytes.clone();
+                wrong[0] = wrong[0] & 0xF0 | flags;
+                let mut client = Client::connect(broker, version, &fresh("flags"));
+                let _scope = crate::support::Scope(format!("{wrong:02x?}"));
+                client.send(&wrong);
+                client.closed_for_any(&[0x81, 0x82]);
+            }
+        }
+    });
+}
+
+/// One of each packet a client may send, its name first.
+fn every_packet(version: Version) -> Vec<(&'static str, Vec<u8>)> {
+    let topic = "truncated/topic";
+    let mut list = vec![
+        ("PUBLISH", Publish::new(version, topic, "zero").bytes()),
+        ("PUBLISH", Publish::new(version, topic, "one").qos(1, 1).bytes()),
+        ("PUBLISH", Publish::new(version, topic, "two").qos(2, 2).retain().bytes()),
+        ("PUBACK", puback(3)),
+        ("PUBREC", pubrec(4)),
+        ("PUBREL", pubrel(5)),
+        ("PUBCOMP", pubcomp(6)),
+        ("SUBSCRIBE", subscribe(version, 7, &[("a/+", 1), ("b/#", 2)])),
+        ("UNSUBSCRIBE", unsubscribe(version, 8, &["a/+", "c"])),
+        ("PINGREQ", vec![0xC0, 0]),
+        ("DISCONNECT", disconnect()),
+    ];
+    if version == Version::V5 {
+        let reason = prop::reason_string("why");
+        let expiry = prop::message_expiry(9);
+        list.push(("PUBLISH", Publish::new(version, topic, "x").qos(1, 9).with(expiry).bytes()));
+        for first in [0x40, 0x50, 0x62, 0x70] {
+            list.push(("an acknowledgement", acknowledge(first, 10, 0, from_ref(&reason))));
+        }
+        list.push(("DISCONNECT", packet(0xE0, &[&[0, reason.len() as u8], &reason])));
+        list.push(("AUTH", packet(0xF0, &[&[0x18, 5], &prop::auth_method("M2")])));
+    }
+    list
+}
+
+#[test]
+fn a8_every_packet_cut_off_at_every_byte_harms_nobody() {
+    each(&ALL, |broker, version| {
+        let mut others = Bystanders::new(broker);
+        let id = fresh("a8-cut");
+        let will = Will::new("truncated/will", "x").qos(1);
+        let connect = Connect::new(version, &id).will(will).bytes();
+        for length in 0..connect.len() {
+            let mut client = Client::open(broker, version);
+            client.send(&connect[..length]);
+            if length % 2 == 0 { client.cut() } else { client.hang_up() }
+        }
+        others.exchange();
+        for (_, bytes) in every_packet(version) {
+            for length in 0..bytes.len() {
+                let mut client = Client::connect(broker, version, &id);
+                client.send(&bytes[..length]);
+                if length % 2 == 0 { client.cut() } else { client.hang_up() }
+            }
+            others.exchange();
+        }
+    });
+}
+
+#[test]
+fn a8_every_packet_with_a_body_too_short_is_refused() {
+    each(&ALL, |broker, version| {
+        let mut others = Bystanders::new(broker);
+        for (name, bytes) in every_packet(version) {
+            let body = &bytes[2..];
+            for length in 0..body.len() {
+                // What is left may be a legal shorter form: then it is simply obeyed.
+                let mut client = Client::connect(broker, version, &fresh("a8-short"));
+                client.send(packet(bytes[0], &[&body[..length]]));
+                client.send([0xC0, 0x00]);
+                let mut reason = None;
+                while let Some(answer) = client.try_packet() {
+                    match answer.first {
+                        0xD0 => break,
+                        0xE0 => reason = Some(answer.disconnect().0),
+                        _ => {}
+                    }
+                }
+                let told = [None, Some(0x81), Some(0x82), Some(0x8C)];
+                assert!(told.contains(&reason), "{name}, {length} bytes: {reason:02x?}");
+            }
+        }
+        others.exchange();
+    });
+}
+
+#[test]
+fn a8_publish_without_a_packet_identifier() {
+    each(&ALL, |broker, version| {
+        for first in [0x32, 0x34] {
+            let mut client = Client::connect(broker, version, &fresh("a8"));
+            client.send([first, 0x05, 0x00, 0x03, b'a', b'/', b'b']);
+            client.closed_for(0x81);
+            let mut client = Client::connect(broker, version, &fresh("a8"));
+            client.send([first, 0x06, 0x00, 0x03, b'a', b'/', b'b', 0x01]);
+            client.closed_for(0x81);
+        }
+    });
+}
+
+#[test]
+fn a8_packet_identifier_zero() {
+    each(&ALL, |broker, version| {
+        for bytes in [
+            Publish::new(version, "a/b", "x").qos(1, 0).bytes(),
+            Publish::new(version, "a/b", "x").qos(2, 0).bytes(),
+            subscribe(version, 0, &[("a", 0)]),
+            unsubscribe(version, 0, &["a"]),
+        ] {
+            let mut client = Client::connect(broker, version, &fresh("a8-zero"));
+            client.send(bytes);
+            client.closed_for_any(&[0x81, 0x82]);
+        }
+    });
+}
+
+#[test]
+fn random_bytes_after_connect_harm_nobody() {
+    each_broker(&Options::default(), |broker| {
+        let mut others = Bystanders::new(broker);
+        let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+        let mut random = move || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state
+        };
+        each_version(&ALL, |version| {
+            for _ in 0..100 {
+                let length = random() % 200;
+                let noise: Vec<u8> = (0..length).map(|_| random() as u8).collect();
+                let mut client = Client::connect(broker, version, &fresh("noise"));
+                client.send(&noise);
+                client.hang_up();
+            }
+            others.exchange();
+        });
+    });
+}
+
+#[test]
+fn user_properties_without_end_are_bounded() {
+    each_broker(&Options::default(), |broker| {
+        let mut others = Bystanders::new(broker);
+        let mut stuffed = Publish::new(Version::V5, &fresh("stuffed"), "x").qos(1, 1);
+        stuffed.properties = vec![prop::user("n", ""); 100_000];
+        let mut client = Client::connect(broker, Version::V5, &fresh("stuffed"));
+        client.send(stuffed.bytes());
+        // Carried or refused, but in linear time and with an answer.
+        let answer = client.packet();
+        match answer.first {
+            0x40 => assert_eq!(answer.answer(0x40, Version::V5).id, 1),
+            _ => assert!([0x81, 0x93, 0x95, 0x97].contains(&answer.disconnect().0), "{answer:?}"),
+        }
+        others.exchange();
+    });
+}
