@@ -1,0 +1,1 @@
+//! Behaviour of the codec as a whole.
