@@ -16,6 +16,7 @@ mod args;
 mod client;
 mod clock;
 mod engine;
+mod failure;
 mod idle;
 mod measure;
 mod null;
@@ -28,6 +29,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::{Cli, Command, Pattern};
+use failure::Failure;
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
@@ -43,7 +45,7 @@ fn main() -> ExitCode {
         Err(error) => {
             // Nothing sensible is left to do when stderr is gone too.
             let _ = writeln!(std::io::stderr(), "loadgen: {error}");
-            ExitCode::from(error.exit_code())
+            ExitCode::from(Failure::EXIT_CODE)
         }
     }
 }

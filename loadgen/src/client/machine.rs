@@ -1,8 +1,6 @@
 //! The client: handshake first, then its role.
 
-use pondhawk::protocol::{
-    Packet, PacketType, QoS, RawFrame, Role as Side, Version, decode, split,
-};
+use pondhawk::protocol::{Packet, PacketType, QoS, RawFrame, Role as Side, Version, decode, split};
 
 use super::board::Board;
 use super::publisher::Publisher;

@@ -5,8 +5,8 @@
 //! goes to a [`Recorder`].
 
 mod board;
-mod machine;
 mod inflight;
+mod machine;
 mod publisher;
 mod recorder;
 pub mod stamp;

@@ -37,10 +37,6 @@ impl Template {
         Self { frame: frame.into(), packet_id_at, stamp_at }
     }
 
-    /// Bytes of the whole frame.
-    pub fn len(&self) -> usize {
-        self.frame.len()
-    }
 
     /// Appends the frame with its identifier (0 for QoS 0) and stamp.
     #[inline]

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use mio::{Poll, Waker};
 
 use crate::client::{Board, Client, Recorder, Role, Totals};
-use crate::clock::now_ns;
 
 use super::control::{Control, Phase};
 use super::pacer::Pacer;
@@ -141,11 +140,9 @@ impl Fleet {
         }
     }
 
-    /// Starts publishing and returns when it began.
-    pub fn resume(&self) -> u64 {
-        let start_ns = now_ns();
+    /// Starts publishing; schedules of an open loop count from `start_ns`.
+    pub fn resume(&self, start_ns: u64) {
         self.control.run_from(start_ns);
-        start_ns
     }
 
     /// Stops publishing.

@@ -9,10 +9,13 @@ mod fleet;
 mod link;
 mod pacer;
 mod plan;
+mod snapshot;
 mod source;
 mod timer;
 mod worker;
 
 pub use fleet::{Fleet, Outcome};
-pub use plan::{ClientPlan, Plan};
+pub use link::{Link, Received, may_be_closed};
+pub use plan::Plan;
+pub use snapshot::{Interval, Snapshot};
 pub use source::{Sources, raise_descriptor_limit};

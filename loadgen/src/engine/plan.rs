@@ -105,6 +105,12 @@ impl Plan {
         })
     }
 
+    /// Clients that subscribe when they connect.
+    pub fn subscriptions(&self) -> u64 {
+        let subscribes = |client: &&ClientPlan| matches!(client.task, Task::Subscribe { .. });
+        self.clients.iter().filter(subscribes).count() as u64
+    }
+
     /// Connections that do nothing.
     pub fn idle(connections: u32, version: Version, threads: usize) -> Self {
         let threads = threads.max(1);

@@ -27,11 +27,7 @@ impl Sources {
     ///
     /// # Errors
     /// If the addresses given cannot hold that many connections.
-    pub fn plan(
-        target: SocketAddr,
-        given: &[IpAddr],
-        connections: usize,
-    ) -> Result<Self, String> {
+    pub fn plan(target: SocketAddr, given: &[IpAddr], connections: usize) -> Result<Self, String> {
         let per_address = ports_per_address();
         let needed = connections.div_ceil(per_address).max(1);
         if !given.is_empty() {

@@ -48,9 +48,8 @@ impl FlowTracker {
 
     /// Takes `sequence` out of the gap that holds it; `false` if no gap does.
     fn fill(&mut self, sequence: u32) -> bool {
-        let holds = |gap: &Range<u32>| {
-            sequence.wrapping_sub(gap.start) < gap.end.wrapping_sub(gap.start)
-        };
+        let holds =
+            |gap: &Range<u32>| sequence.wrapping_sub(gap.start) < gap.end.wrapping_sub(gap.start);
         let Some(index) = self.gaps.iter().position(holds) else { return false };
         let gap = self.gaps[index].clone();
         let (left, right) = (gap.start..sequence, sequence.wrapping_add(1)..gap.end);

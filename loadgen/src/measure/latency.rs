@@ -47,9 +47,7 @@ impl Latency {
     pub fn merge(&mut self, mut other: Self) {
         other.end_run();
         self.end_run();
-        self.histogram
-            .add(&other.histogram)
-            .expect("all latency histograms have the same bounds");
+        self.histogram.add(&other.histogram).expect("all latency histograms have the same bounds");
     }
 
     /// The usual percentiles; `None` when nothing was recorded.
