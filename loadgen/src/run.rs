@@ -18,7 +18,8 @@ use crate::report::{Findings, RunReport, Verdict, emit};
 pub fn run(pattern: Pattern, args: &RunArgs) -> Result<Verdict, Failure> {
     let plan = Plan::new(pattern, &args.shape)?;
     let fleet = prepare(&plan, args.target.target, &args.target.source)?;
-    fleet.connect(args.target.connect_rate, plan.subscriptions())?;
+    let connected = fleet.connect(args.target.connect_rate, plan.subscriptions());
+    let fleet = fleet.if_connected(connected)?;
     let (interval, memory) = load(&fleet, args)?;
     fleet.pause();
     fleet.settle(args.drain);

@@ -41,7 +41,8 @@ impl Contender {
     pub fn connect(process: BrokerProcess, plan: &Plan) -> Result<Self, Failure> {
         let fleet = prepare(plan, process.address, &[])?;
         let connected = fleet.connect(0, plan.subscriptions());
-        connected.map_err(|error| Failure::of(&process.name, error))?;
+        let fleet =
+            fleet.if_connected(connected).map_err(|error| Failure::of(&process.name, error))?;
         Ok(Self { process, fleet, slices: Vec::new() })
     }
 

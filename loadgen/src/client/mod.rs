@@ -12,6 +12,8 @@ mod recorder;
 pub mod stamp;
 mod subscriber;
 mod template;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 pub use board::{Board, Totals};

@@ -37,7 +37,6 @@ impl Template {
         Self { frame: frame.into(), packet_id_at, stamp_at }
     }
 
-
     /// Appends the frame with its identifier (0 for QoS 0) and stamp.
     #[inline]
     pub fn append(&self, packet_id: u16, stamp: Stamp, out: &mut Vec<u8>) {
@@ -83,7 +82,7 @@ mod tests {
         let mut out = Vec::new();
         template.append(0, STAMP, &mut out);
         template.append(0, Stamp { sequence: 13, ..STAMP }, &mut out);
-        assert_eq!(out.len(), 2 * template.len());
-        assert_eq!(out[..5], out[template.len()..template.len() + 5]);
+        assert_eq!(out.len(), 2 * template.frame.len());
+        assert_eq!(out[..5], out[template.frame.len()..template.frame.len() + 5]);
     }
 }

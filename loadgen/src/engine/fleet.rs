@@ -21,6 +21,9 @@ const LOOK: Duration = Duration::from_millis(5);
 /// How long connecting may make no progress.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 
+/// A client with its number among all clients.
+type Numbered = (usize, ClientPlan);
+
 type Joined = JoinHandle<io::Result<(Recorder, Vec<Client>)>>;
 
 /// The running clients of a plan.
@@ -140,6 +143,23 @@ impl Fleet {
         }
     }
 
+    /// The fleet if `connected`; otherwise the reason, with what the clients have to say.
+    ///
+    /// # Errors
+    /// If `connected` is one.
+    pub fn if_connected(self, connected: Result<(), String>) -> Result<Self, String> {
+        match connected {
+            Ok(()) => Ok(self),
+            Err(reason) => {
+                let complaints = self.finish().map_or_else(
+                    |error| vec![error.to_string()],
+                    |outcome| outcome.recorder.complaints,
+                );
+                Err(complaints.into_iter().fold(reason, |text, why| text + "; " + &why))
+            }
+        }
+    }
+
     /// Starts publishing; schedules of an open loop count from `start_ns`.
     pub fn resume(&self, start_ns: u64) {
         self.control.run_from(start_ns);
@@ -199,7 +219,7 @@ impl Fleet {
 }
 
 /// The clients of each thread, numbered over all, and where the publisher of each flow is.
-fn assign(plan: &Plan) -> (Vec<Vec<(usize, ClientPlan)>>, Arc<[Home]>) {
+fn assign(plan: &Plan) -> (Vec<Vec<Numbered>>, Arc<[Home]>) {
     let mut seats = vec![Vec::new(); plan.threads];
     let mut homes = vec![Home::default(); plan.flows as usize];
     for (number, client) in plan.clients.iter().enumerate() {
