@@ -77,8 +77,8 @@ async fn until_end<F: Future>(mut life: Pin<Box<F>>) -> Result<(), Box<dyn Any +
     end.and(dropped)
 }
 
-/// What the panic said.
-fn words(panic: &(dyn Any + Send)) -> &str {
+/// What a panic with this payload said.
+pub fn words(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no reason given")
 }
