@@ -117,6 +117,12 @@ mod tests {
                 _ => context.stop(),
             }
         }
+
+        /// Called too when what the panic left is dropped.
+        fn stopping(&mut self, _: &mut Self::Context) -> Running {
+            assert_ne!(self.lives.get(), 1, "again");
+            Running::Stop
+        }
     }
 
     #[derive(Message)]
@@ -126,9 +132,7 @@ mod tests {
     impl Handler<Die> for Frail {
         type Result = ();
 
-        fn handle(&mut self, _: Die, context: &mut Self::Context) {
-            // Leaves work behind that panics again when the future is dropped.
-            context.spawn(async { panic!("again") }.into_actor(self));
+        fn handle(&mut self, _: Die, _: &mut Self::Context) {
             panic!("on purpose");
         }
     }
