@@ -1,7 +1,7 @@
 //! Who may import whom: the table of docs/architecture.md as data, against the paths in the code.
 
 use crate::Violation;
-use crate::source::{Source, Tree};
+use crate::source::{Source, Tree, block_end};
 
 /// One row of the table of layers.
 pub struct Layer {
@@ -148,8 +148,12 @@ fn climbs(source: &Source) -> Vec<Violation> {
     let Some(inner) = source.path.strip_prefix("src/") else { return Vec::new() };
     let depth = inner.split('/').count() - usize::from(inner.ends_with("/mod.rs"));
     let code = source.product();
-    let climb = "super::".repeat(depth);
-    let root = Source::tokens(code, &climb).filter(|_| inner.contains('/'));
+    let modules: Vec<_> =
+        Source::tokens(code, "mod").filter_map(|at| Some(at..block_end(code, at)?)).collect();
+    let root = Source::tokens(code, "super::").filter(|&at| {
+        let depth = depth + modules.iter().filter(|inline| inline.contains(&at)).count();
+        inner.contains('/') && code[at..].starts_with(&"super::".repeat(depth))
+    });
     let text = "names the crate's root through `super`: write `crate::`";
     root.map(|at| Violation::new(&source.path, source.line(at), text)).collect()
 }
@@ -249,6 +253,9 @@ mod tests {
         assert_found("src/session/a.rs", "//! D.\nuse super::super::auth;\n", 2, "write `crate::`");
         assert_found("src/session/mod.rs", "//! D.\nuse super::auth;\n", 2, "write `crate::`");
         assert!(found_in("src/session/b/a.rs", "//! D.\nuse super::super::c;\n").is_empty());
+        let text = "//! D.\nmod b {\n    use super::super::c;\n}\n";
+        assert!(found_in("src/session/a.rs", text).is_empty());
+        assert_found("src/session/mod.rs", text, 3, "write `crate::`");
     }
 
     #[test]

@@ -79,15 +79,15 @@ impl Source {
         self.code[..at].matches('\n').count() + 1
     }
 
-    /// The code outside the file's test module.
+    /// The code that is part of a library or a binary: nothing in a file of tests.
     pub fn product(&self) -> &str {
-        // A file that is all tests has no product code.
-        let is_test = !self.is_product() || self.path.ends_with("tests.rs");
+        let tests = |part: &str| part == "tests" || part == "tests.rs";
+        let is_test = !self.is_in_crate() || self.path.split('/').any(tests);
         if is_test { "" } else { &self.code[..self.tests_from] }
     }
 
-    /// Whether it is part of a library or binary, not of tests or benches.
-    pub fn is_product(&self) -> bool {
+    /// Whether it lies in a crate's source folder, tests beside the code included.
+    pub fn is_in_crate(&self) -> bool {
         self.path.starts_with("src/") || self.path.starts_with("loadgen/src/")
     }
 
