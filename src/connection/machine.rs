@@ -326,7 +326,7 @@ impl Connection {
 
     fn handle_pingreq<H: Host>(&mut self, host: &mut H) -> Flow {
         host.link(self.key).out.bytes().extend_from_slice(&[0xD0, 0]);
-        host.touch(self.key);
+        host.sent(self.key);
         Flow::Continue
     }
 

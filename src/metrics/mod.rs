@@ -6,14 +6,12 @@
 
 mod counters;
 mod drops;
-mod limited_log;
 mod names;
 mod shard;
 mod snapshot;
 
 pub use counters::{Counter, Gauge};
 pub use drops::DropReason;
-pub use limited_log::LimitedLog;
 pub use names::{Descriptor, Kind};
 pub use shard::ShardMetrics;
 pub use snapshot::{Sample, Snapshot};
