@@ -35,9 +35,9 @@ fn batch(len: u64) -> Vec<u64> {
 fn queue(iterations: u64, len: u64) -> Duration {
     let queue = BatchQueue::new();
     let produce = || {
-        (0..MESSAGES / len).for_each(|_| {
+        for _ in 0..MESSAGES / len {
             black_box(queue.push(batch(len)));
-        })
+        }
     };
     timed(iterations, produce, |mut left| {
         while left > 0 {
