@@ -280,6 +280,13 @@ impl Connection {
                     Err(error) => Flow::Close(error.into()),
                 };
             }
+            // So are these: an identifier and nothing else.
+            State::Running(running) if frame.body.len() == 2 => {
+                let session = running.session;
+                if let Some(flow) = self.handle_short_ack(host, session, frame) {
+                    return flow;
+                }
+            }
             State::AwaitConnect => self.version = peek_version(raw).unwrap_or(self.version),
             State::Running(_) | State::Authenticating(_) => {}
         }

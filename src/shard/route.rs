@@ -217,7 +217,9 @@ impl Core {
 
     /// Delivers to this shard's subscribers of the given slots of its table.
     fn expand(&mut self, slots: &[u32], outgoing: &mut Outgoing<'_>) {
-        self.shapes.reset();
+        let shared = slots.len() > 1
+            || slots.first().is_some_and(|slot| self.table.subscribers(*slot).len() > 1);
+        self.shapes.reset(shared);
         if slots.len() > 1 && !self.config.features.duplicates {
             return self.expand_merged(slots, outgoing);
         }

@@ -226,6 +226,9 @@ impl Core {
         loop {
             let Some(session) = self.sessions.get_mut(key) else { return };
             let Some(connection) = session.connection else { return };
+            if !session.waits() {
+                return;
+            }
             let Some(link) = self.links.get_mut(connection) else { return };
             if link.closing {
                 return;
