@@ -87,8 +87,8 @@ impl Publisher {
 
     /// Writes one batch if there is room for it, `false` if there is none.
     ///
-    /// Room is the window of a closed loop, the Receive Maximum and the out buffer. A Receive Maximum
-    /// below the batch makes batches smaller.
+    /// Room is the window of a closed loop, the Receive Maximum and the out buffer. A Receive
+    /// Maximum below the batch makes batches smaller.
     pub fn write_batch(
         &mut self,
         intended_ns: u64,
