@@ -31,6 +31,7 @@ const Will: u8 = 0;
 macro_rules! properties {
     ($($name:ident: $kind:ident($type:ty) = $id:literal, [$($packet:ident)*];)*) => {
         /// One property with its value.
+        #[expect(clippy::enum_variant_names, reason = "the specification calls it User Property")]
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(super) enum Property<'a> {
             $($name($type),)*

@@ -64,27 +64,48 @@ pub fn decode_publish<'a>(
     let mut reader = Reader::new(frame.body);
     let topic = text::check_topic_name(reader.binary()?)?;
     let packet_id = if qos == QoS::AtMostOnce { 0 } else { reader.packet_id()? };
-    let retain = frame.first & RETAIN != 0;
-    let mut publish = Publish { dup, qos, retain, topic, packet_id, ..Publish::default() };
+    let mut properties = PublishProperties::default();
     if version.is_v5() {
         check_shortest(&frame)?;
-        publish.read_properties(&mut reader, role)?;
+        properties.read(&mut reader, role)?;
     }
-    if topic.is_empty() && publish.topic_alias.is_none() {
+    if topic.is_empty() && properties.topic_alias.is_none() {
         let what = "topic name is empty and there is no topic alias";
         return Err(DecodeError::protocol("MQTT-4.7.3-1", what));
     }
-    publish.payload = reader.into_rest();
-    Ok(publish)
+    let PublishProperties { topic_alias, message_expiry, subscription_ids, forward } = properties;
+    Ok(Publish {
+        dup,
+        qos,
+        retain: frame.first & RETAIN != 0,
+        topic,
+        packet_id,
+        topic_alias,
+        message_expiry,
+        subscription_ids,
+        forward,
+        payload: reader.into_rest(),
+    })
 }
 
-impl<'a> Publish<'a> {
+/// The properties of PUBLISH while they are read.
+#[derive(Default)]
+struct PublishProperties<'a> {
+    topic_alias: Option<u16>,
+    message_expiry: Option<u32>,
+    subscription_ids: SubscriptionIds,
+    forward: ForwardProperties<'a>,
+}
+
+impl<'a> PublishProperties<'a> {
     #[inline]
-    fn read_properties(&mut self, reader: &mut Reader<'a>, role: Role) -> Result<(), DecodeError> {
+    fn read(&mut self, reader: &mut Reader<'a>, role: Role) -> Result<(), DecodeError> {
         let properties = Properties::take(reader, Scope::of(PacketType::Publish))?;
         if properties.section().is_empty() { Ok(()) } else { self.set(properties, role) }
     }
 
+    /// Out of line, so that a PUBLISH without properties stays short.
+    #[inline(never)]
     fn set(&mut self, mut properties: Properties<'a>, role: Role) -> Result<(), DecodeError> {
         let mut span = ForwardSpan::default();
         let mut start = 0;
@@ -105,7 +126,9 @@ impl<'a> Publish<'a> {
         self.forward = span.view(properties.section());
         Ok(())
     }
+}
 
+impl Publish<'_> {
     pub(super) fn encode(&self, version: Version, out: &mut Vec<u8>) {
         let head = PublishHead {
             version,

@@ -70,8 +70,7 @@ fn has_special(bytes: &[u8]) -> bool {
 #[inline]
 fn special_in_word(word: [u8; 8]) -> u64 {
     let word = u64::from_ne_bytes(word);
-    // `+` (0x2B) and `#` (0x23) differ in one bit, so one comparison finds both.
-    const _: () = assert!(b'+' & 0xF7 == b'#');
+    // `+` (0x2B) and `#` (0x23) differ in bit 3 alone, so one comparison finds both.
     let wildcard = (word & repeat(0xF7)) ^ repeat(b'#');
     zero_byte(word) | zero_byte(wildcard)
 }
