@@ -7,12 +7,13 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use pondhawk::protocol::{QoS, Version};
 
+use crate::ab::Placement;
 use crate::client::stamp::STAMP_LEN;
 
 /// Load generator for MQTT brokers.
 ///
-/// Exit codes: 0 promises kept, 1 a promise of the QoS was broken (or clients were lost), 2 usage or
-/// set-up error, 3 the generator itself was too slow for the asked rate.
+/// Exit codes: 0 promises kept, 1 a promise of the QoS was broken (or clients were lost), 2 usage
+/// or set-up error, 3 the generator itself was too slow for the asked rate.
 #[derive(Debug, Parser)]
 #[command(name = "loadgen", version, max_term_width = 100)]
 pub struct Cli {
@@ -31,6 +32,9 @@ pub enum Command {
     /// Few publishers, many subscribers; every message reaches all of them.
     Fanout(RunArgs),
     /// Memory that a broker needs for an idle connection and for one subscription.
+    ///
+    /// Start the broker anew for each run: memory that it kept from an earlier one hides the
+    /// growth.
     Idle(IdleArgs),
     /// The null broker: a broker's socket work and nothing else.
     Null(NullArgs),
@@ -202,6 +206,9 @@ pub struct AbArgs {
     /// reference. Just `null` is the null broker of this program.
     #[arg(long = "broker", value_name = "NAME=CMD", required = true, value_parser = broker)]
     pub brokers: Vec<BrokerCommand>,
+    /// Processors of the brokers and of the generator, for example 0/1 or 0,1/2,3.
+    #[arg(long, value_name = "BROKER/GENERATOR")]
+    pub cpus: Option<Placement>,
     /// Rounds; every broker gets one slice in each.
     #[arg(long, default_value_t = 7)]
     pub rounds: usize,

@@ -6,6 +6,7 @@
 //! is divided by that of the first broker in the same round.
 
 mod broker;
+mod placement;
 mod report;
 mod slice;
 
@@ -15,6 +16,7 @@ use crate::failure::Failure;
 use crate::report::{Verdict, emit};
 
 use broker::BrokerProcess;
+pub use placement::Placement;
 use report::AbReport;
 use slice::Contender;
 
@@ -26,7 +28,9 @@ pub fn run(args: &AbArgs) -> Result<Verdict, Failure> {
     let plan = Plan::new(args.scenario.pattern, &args.scenario.shape)?;
     let mut contenders = Vec::with_capacity(args.brokers.len());
     for broker in &args.brokers {
+        args.cpus.iter().try_for_each(Placement::enter_broker)?;
         let process = BrokerProcess::start(broker)?;
+        args.cpus.iter().try_for_each(Placement::enter_generator)?;
         contenders.push(Contender::connect(process, &plan)?);
     }
     for round in 0..args.rounds {

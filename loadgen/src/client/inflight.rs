@@ -2,8 +2,8 @@
 
 /// A packet identifier ring: an identifier's low bits are its slot.
 ///
-/// Identifiers are given out in turn. A slot still taken means that the oldest exchange of that slot
-/// is open, so the publisher has to wait: the ring is the bound on open exchanges.
+/// Identifiers are given out in turn. A slot still taken means that the oldest exchange of that
+/// slot is open, so the publisher has to wait: the ring is the bound on open exchanges.
 #[derive(Debug)]
 pub struct Inflight {
     slots: Box<[Slot]>,

@@ -2,6 +2,7 @@
 
 use pondhawk::protocol::{PacketType, QoS, RawFrame, ReasonCode, Version, encode_ack};
 
+use super::board::Board;
 use super::inflight::Inflight;
 use super::machine::{Context, Ended};
 use super::stamp::Stamp;
@@ -87,8 +88,8 @@ impl Publisher {
 
     /// Writes one batch if there is room for it, `false` if there is none.
     ///
-    /// Room is the window of a closed loop, the Receive Maximum and the out buffer. A Receive Maximum
-    /// below the batch makes batches smaller.
+    /// Room is the window of a closed loop, the Receive Maximum and the out buffer. A Receive
+    /// Maximum below the batch makes batches smaller.
     pub fn write_batch(
         &mut self,
         intended_ns: u64,
@@ -125,15 +126,10 @@ impl Publisher {
         true
     }
 
-    /// Messages sent and not yet completed: delivered to all subscribers and, above QoS 0,
-    /// acknowledged.
-    fn outstanding(&self, board: &super::Board) -> u64 {
-        let delivered = board.completed(self.flow) + self.written_off;
-        let completed = match self.load.qos {
-            QoS::AtMostOnce => delivered,
-            _ => delivered.min(self.acked),
-        };
-        self.sent.saturating_sub(completed)
+    /// Messages sent and not yet delivered to all subscribers. Those not acknowledged are bounded by
+    /// the ring of packet identifiers, which is as large as the window.
+    fn outstanding(&self, board: &Board) -> u64 {
+        self.sent.saturating_sub(board.completed(self.flow) + self.written_off)
     }
 
     /// Writes missing deliveries off when nothing has moved for a second, so that one lost message

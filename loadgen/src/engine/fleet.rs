@@ -93,8 +93,8 @@ impl Fleet {
         self.await_progress(|totals| totals.subscribed >= subscriptions)
     }
 
-    /// Lets connections grow from `from` to `limit` at `rate` per second (0: as fast as it goes), and
-    /// waits for them.
+    /// Lets connections grow from `from` to `limit` at `rate` per second (0: as fast as it goes),
+    /// and waits for them.
     ///
     /// # Errors
     /// If a client is refused or nothing moves for ten seconds.

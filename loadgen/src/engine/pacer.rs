@@ -2,8 +2,8 @@
 
 /// Gives each batch of each publisher its due time.
 ///
-/// Batches of all publishers are spread evenly: global batch `g` belongs to publisher
-/// `g % publishers` and is due `g × batch / rate` seconds after the start. Due times are computed from
+/// Batches of all publishers are spread evenly: global batch `g` belongs to publisher `g %
+/// publishers` and is due `g × batch / rate` seconds after the start. Due times are computed from
 /// `g`, never by adding intervals, so they do not drift; a late batch keeps the time it was due.
 #[derive(Debug)]
 pub struct Pacer {
@@ -17,8 +17,8 @@ pub struct Pacer {
 }
 
 impl Pacer {
-    /// A schedule for the publishers `locals` out of `publishers`; `rate` is messages per second over
-    /// all publishers, greater than 0.
+    /// A schedule for the publishers `locals` out of `publishers`; `rate` is messages per second
+    /// over all publishers, greater than 0.
     pub fn new(publishers: u64, batch: u64, rate: u64, locals: Vec<u32>) -> Self {
         Self { start_ns: 0, publishers, batch, rate, locals: locals.into(), cursor: 0 }
     }

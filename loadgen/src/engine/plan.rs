@@ -118,7 +118,7 @@ impl Plan {
         let clients = (0..connections as usize).map(|index| ClientPlan {
             thread: index % threads,
             client_id: format!("idle-{index}"),
-            task: Task::Idle { filter: format!("idle/{}/{index}", index / 1000) },
+            task: Task::Idle { filter: format!("idle/{index}/state") },
         });
         let clients = clients.collect();
         Self { load, rate: 0, flows: 0, copies: 1, threads, spin: false, clients }

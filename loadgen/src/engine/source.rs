@@ -9,8 +9,8 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
-/// Share of an address's ephemeral ports that is used, in percent: the rest are left to others and to
-/// connections in TIME_WAIT.
+/// Share of an address's ephemeral ports that is used, in percent: the rest are left to others and
+/// to connections in TIME_WAIT.
 const PORT_SHARE: u32 = 70;
 
 /// The addresses that connections come from, used in turn.

@@ -23,8 +23,9 @@ const TIMER: Token = Token(usize::MAX - 1);
 
 /// Least bytes of the read buffer; one read of a busy socket fits.
 const BUFFER: usize = 256 << 10;
-/// Connections of one thread being opened at the same time.
-const MAX_PENDING: usize = 256;
+/// Connections of one thread being opened at the same time: fewer than the shortest usual listen
+/// backlog, 100, beyond which a SYN is dropped and repeated a second later.
+const MAX_PENDING: usize = 64;
 /// Longest sleep; orders wake earlier.
 const IDLE_POLL: Duration = Duration::from_millis(100);
 /// How often publishers are checked for stalls.
