@@ -94,7 +94,8 @@ pub struct Connect {
     /// Clean Session or Clean Start; if false, the session outlives the connection.
     pub clean: bool,
     pub will: Option<Message>,
-    /// Whether the library may use Topic Aliases of its own accord, where it knows how to.
+    /// Whether the library uses Topic Aliases of its own accord and takes them from the broker,
+    /// where it knows how to.
     pub aliases: bool,
 }
 

@@ -27,10 +27,12 @@ fn exchange(shards: u32) {
         }
         publisher.leave();
     }
-    let sent = sent.into_iter().collect();
     for (kind, subscriber) in KINDS.iter().zip(&mut subscribers) {
         let _scope = Scope(format!("{kind:?} receives"));
-        assert_eq!(subscriber.receive_by_topic(KINDS.len() * 3 * usize::from(MESSAGES)), sent);
+        let mut came = subscriber.receive_by_topic(sent.len() * usize::from(MESSAGES));
+        for (topic, list) in &sent {
+            assert_eq!(came.remove(topic).as_ref(), Some(list), "on {topic}");
+        }
     }
 }
 
@@ -48,16 +50,21 @@ fn every_client_hears_every_client_across_shards() {
 fn a_retained_message_reaches_whoever_comes_later() {
     each_kind(|broker, kind| {
         let topic = fresh("retained/");
+        // Who sees it live can tell that the broker has it, at QoS 0, too.
+        let mut watcher = kind.connect(broker, &Connect::fresh());
+        watcher.subscribe(&topic, 2);
         let mut publisher = kind.connect(broker, &Connect::fresh());
         for qos in 0..=2 {
             let message = Message::new(&topic, format!("QoS {qos}"), qos).retained();
             publisher.publish(&message);
+            watcher.expect(&Message { retain: false, ..message.clone() });
             let mut late = kind.connect(broker, &Connect::fresh());
             late.subscribe(&topic, 2);
             late.expect(&message);
             late.leave();
         }
         publisher.publish(&Message::new(&topic, "", 1).retained());
+        watcher.expect(&Message::new(&topic, "", 1));
         let mut late = kind.connect(broker, &Connect::fresh());
         late.subscribe(&topic, 2);
         let live = Message::new(&topic, "live", 1);
@@ -167,17 +174,18 @@ fn a_session_waits_for_its_client() {
     });
 }
 
+/// At QoS 1: MQTT.js 5.16 hands over a message of QoS 2 whose alias stands alone without its topic.
 #[test]
 fn a_topic_alias_stands_for_its_topic() {
     each_kind(|broker, kind| {
         if kind.version != Version::V5 {
             return;
         }
-        let mut watcher = kind.connect(broker, &Connect::fresh());
+        let aliases = || Connect { aliases: true, ..Connect::fresh() };
+        let mut watcher = kind.connect(broker, &aliases());
         watcher.subscribe("alias/#", 1);
-        let mut publisher = kind.connect(broker, &Connect { aliases: true, ..Connect::fresh() });
-        // Client libraries see to it themselves, or are told the alias: 1 for one topic, 2 for the
-        // other.
+        let mut publisher = kind.connect(broker, &aliases());
+        // MQTT.js sees to its aliases itself; the others are told to use 1 and 2.
         for round in 0..3 {
             for alias in [1, 2] {
                 let topic = format!("alias/of/{alias}");

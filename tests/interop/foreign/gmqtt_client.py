@@ -23,7 +23,8 @@ class Gmqtt:
     async def connect(self, order):
         options = {}
         if order["version"] == MQTTv50:
-            options["topic_alias_maximum"] = 10
+            if order["aliases"]:
+                options["topic_alias_maximum"] = 10
             if not order["clean"]:
                 options["session_expiry_interval"] = 3600
         if will := order.get("will"):

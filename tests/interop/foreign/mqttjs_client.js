@@ -13,7 +13,8 @@ let aliased = false;
 
 function connect(order) {
   const is5 = order.version === 5;
-  const properties = { topicAliasMaximum: 10 };
+  const properties = {};
+  if (order.aliases) properties.topicAliasMaximum = 10;
   if (!order.clean) properties.sessionExpiryInterval = 3600;
   client = mqtt.connect({
     host: '127.0.0.1',
