@@ -68,7 +68,8 @@ impl Connection {
         };
         if auth.method != Some(&*exchange.method) {
             // [MQTT-4.12.0-5]
-            return Close::refused(ReasonCode::PROTOCOL_ERROR, "authentication method changed").into();
+            return Close::refused(ReasonCode::PROTOCOL_ERROR, "authentication method changed")
+                .into();
         }
         let Some(method) = host.methods().find(&exchange.method).cloned() else {
             return Close::refused(ReasonCode::BAD_AUTHENTICATION_METHOD, "unknown method").into();
@@ -76,7 +77,9 @@ impl Connection {
         let data = auth.data.unwrap_or_default();
         let waiting = exchange.active || !exchange.connect.is_empty();
         let step = match (auth.reason, waiting) {
-            (ReasonCode::CONTINUE_AUTHENTICATION, true) => method.proceed(data, &mut exchange.state),
+            (ReasonCode::CONTINUE_AUTHENTICATION, true) => {
+                method.proceed(data, &mut exchange.state)
+            }
             (ReasonCode::REAUTHENTICATE, false) => {
                 exchange.active = true;
                 exchange.state.clear();

@@ -53,9 +53,13 @@ impl Connection {
         let refuse = |reason, what| Err(Close::refused(reason, what));
         let config = host.config();
         if !self.listener.versions.has(connect.version as u8) {
-            return refuse(ReasonCode::UNSUPPORTED_PROTOCOL_VERSION, "protocol version not enabled");
+            return refuse(
+                ReasonCode::UNSUPPORTED_PROTOCOL_VERSION,
+                "protocol version not enabled",
+            );
         }
-        if connect.client_id.is_empty() && !may_assign(connect, config.connect.allow_zero_length_client_id)
+        if connect.client_id.is_empty()
+            && !may_assign(connect, config.connect.allow_zero_length_client_id)
         {
             // [MQTT-3.1.3-8], [MQTT-3.1.3-9]
             return refuse(ReasonCode::CLIENT_IDENTIFIER_NOT_VALID, "empty client identifier");
@@ -149,7 +153,8 @@ impl Connection {
         session: crate::util::Key,
     ) {
         let window = host.config().session.inflight_messages;
-        let aliases = connect.properties.topic_alias_maximum.min(self.listener.topic_alias_maximum_out);
+        let aliases =
+            connect.properties.topic_alias_maximum.min(self.listener.topic_alias_maximum_out);
         let link = host.link(self.key);
         link.version = connect.version;
         link.session = Some(session);
@@ -177,7 +182,8 @@ impl Connection {
         let response = config.response_information.as_deref();
         let properties = ConnackProperties {
             session_expiry: (expiry_s != asked.session_expiry).then_some(expiry_s),
-            receive_maximum: (config.packets.receive_maximum != u16::MAX).then_some(config.packets.receive_maximum),
+            receive_maximum: (config.packets.receive_maximum != u16::MAX)
+                .then_some(config.packets.receive_maximum),
             maximum_qos: QoS::from_u8(listener.max_qos).filter(|qos| *qos != QoS::ExactlyOnce),
             retain_available: unless(config.features.retain),
             maximum_packet_size: config
@@ -221,10 +227,9 @@ impl Connection {
         let mut properties = ConnackProperties::default();
         if v5 {
             properties.reason_string = Some(what);
-            properties.server_reference = config
-                .server_reference
-                .as_deref()
-                .filter(|_| matches!(reason, ReasonCode::SERVER_BUSY | ReasonCode::USE_ANOTHER_SERVER));
+            properties.server_reference = config.server_reference.as_deref().filter(|_| {
+                matches!(reason, ReasonCode::SERVER_BUSY | ReasonCode::USE_ANOTHER_SERVER)
+            });
         }
         let reason = if v5 { reason } else { ReasonCode(reason.connack_v3()) };
         let packet = Packet::Connack(Connack { session_present: false, reason, properties });

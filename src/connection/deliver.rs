@@ -278,12 +278,7 @@ pub struct Pumped {
 /// Sends what waits, as far as the window allows: first what an earlier connection left
 /// unacknowledged, in its order and with DUP [MQTT-4.4.0-1], then the queue, at most `budget`
 /// packets.
-pub fn pump(
-    session: &mut Session,
-    link: &mut Link,
-    limits: &DeliverLimits,
-    budget: u32,
-) -> Pumped {
+pub fn pump(session: &mut Session, link: &mut Link, limits: &DeliverLimits, budget: u32) -> Pumped {
     let mut pumped = Pumped::default();
     while pumped.sent < budget
         && link.out.pending() < limits.output_high_water

@@ -1,9 +1,7 @@
 //! DISCONNECT, both ways.
 
 use super::{Close, Flow, Host};
-use crate::protocol::{
-    Disconnect, Packet, ReasonCode, UserProperties, Version, encode,
-};
+use crate::protocol::{Disconnect, Packet, ReasonCode, UserProperties, Version, encode};
 use crate::session::NEVER_EXPIRES;
 use crate::util::Key;
 

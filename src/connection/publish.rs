@@ -122,7 +122,8 @@ impl Connection {
     }
 
     fn resolve<'t>(&'t mut self, alias: u16, topic: &'t str) -> Result<&'t str, Close> {
-        let invalid = Close::refused(ReasonCode::TOPIC_ALIAS_INVALID, "topic alias above the maximum");
+        let invalid =
+            Close::refused(ReasonCode::TOPIC_ALIAS_INVALID, "topic alias above the maximum");
         let Some(table) = &mut self.aliases else { return Err(invalid) };
         if !topic.is_empty() {
             return if table.set(alias, topic) { Ok(topic) } else { Err(invalid) };
@@ -155,9 +156,7 @@ impl Connection {
         let event = Event::Published {
             client_id: (*host.session(session).client_id).into(),
             topic: publish.topic.into(),
-            flags: u8::from(publish.dup) << 3
-                | (publish.qos as u8) << 1
-                | u8::from(publish.retain),
+            flags: u8::from(publish.dup) << 3 | (publish.qos as u8) << 1 | u8::from(publish.retain),
             packet_id: publish.packet_id,
             payload: publish.payload.len(),
         };

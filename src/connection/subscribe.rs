@@ -4,8 +4,8 @@ use smallvec::SmallVec;
 
 use super::{Close, Connection, Event, Flow, Host, SubscribeRequest};
 use crate::protocol::{
-    Packet, QoS, ReasonCode, Suback, Subscribe, SubscribeOptions, Unsubscribe, UserProperties, Version,
-    check_topic_filter, encode, split_shared,
+    Packet, QoS, ReasonCode, Suback, Subscribe, SubscribeOptions, Unsubscribe, UserProperties,
+    Version, check_topic_filter, encode, split_shared,
 };
 use crate::util::Key;
 
@@ -18,9 +18,7 @@ impl Connection {
         session: Key,
         subscribe: &Subscribe<'_>,
     ) -> Flow {
-        if subscribe.subscription_id.is_some()
-            && !host.config().features.subscription_ids
-        {
+        if subscribe.subscription_id.is_some() && !host.config().features.subscription_ids {
             let reason = ReasonCode::SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED;
             return Close::refused(reason, "subscription identifiers not available").into();
         }
@@ -67,7 +65,10 @@ impl Connection {
         }
         if group.is_some() && options.no_local {
             // [MQTT-3.8.3-4]
-            return Err(Close::refused(ReasonCode::PROTOCOL_ERROR, "No Local on a shared subscription"));
+            return Err(Close::refused(
+                ReasonCode::PROTOCOL_ERROR,
+                "No Local on a shared subscription",
+            ));
         }
         let config = host.config();
         if group.is_some() && !config.features.shared {

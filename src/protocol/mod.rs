@@ -61,9 +61,7 @@ pub use encode::encode;
 pub use error::DecodeError;
 pub use filters::{FilterIter, FilterList};
 pub use forward::{ForwardProperties, ForwardValues};
-pub use frame::{
-    MAX_PACKET_SIZE, MAX_REMAINING_LENGTH, PacketType, RawFrame, packet_size, split,
-};
+pub use frame::{MAX_PACKET_SIZE, MAX_REMAINING_LENGTH, PacketType, RawFrame, packet_size, split};
 pub use message::{Message, MessageInit, RemainingExpiry};
 pub use packet::Packet;
 pub use publish::{Publish, SubscriptionIds, decode_publish};

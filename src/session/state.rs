@@ -128,8 +128,7 @@ impl Session {
     /// ones; returns how many.
     pub fn drop_expired(&mut self, now_ms: u64) -> usize {
         let before = self.queue.len();
-        self.queue
-            .retain(|delivery| delivery.message.expires_at_ms().is_none_or(|at| at > now_ms));
+        self.queue.retain(|delivery| delivery.message.expires_at_ms().is_none_or(|at| at > now_ms));
         before - self.queue.len()
     }
 

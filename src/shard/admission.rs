@@ -41,8 +41,7 @@ impl Admission {
         address: IpAddr,
     ) -> Option<Ticket> {
         let limited = listener.max_connections != u32::MAX;
-        let mut ticket =
-            Ticket { admission: Arc::clone(self), listener: None, waiting: None };
+        let mut ticket = Ticket { admission: Arc::clone(self), listener: None, waiting: None };
         if !limited && per_address == u32::MAX {
             return Some(ticket);
         }

@@ -118,8 +118,14 @@ impl Driver {
             self.wires.resize_with(index + 1, || None);
         }
         let registered = stream.register(&self.registry, key.to_u64());
-        let wire =
-            Wire { stream, ticket, readable: false, hangup: false, unfinished: false, queued: false };
+        let wire = Wire {
+            stream,
+            ticket,
+            readable: false,
+            hangup: false,
+            unfinished: false,
+            queued: false,
+        };
         self.wires[index] = Some(wire);
         if registered.is_err() {
             self.shard.gone(key);

@@ -180,7 +180,8 @@ impl Shard {
     /// Closes connections that the core has ended while another was being served.
     pub(super) fn close_ended(&mut self) {
         while let Some((key, close)) = self.core.ended.pop() {
-            if !self.is_closing(key) && self.core.links.get(key).is_some_and(|l| l.session.is_some())
+            if !self.is_closing(key)
+                && self.core.links.get(key).is_some_and(|l| l.session.is_some())
             {
                 self.close_with_goodbye(key, close);
             } else {

@@ -72,8 +72,7 @@ impl Host for Core {
                 (made.existed, SubscriptionRef::Filter(made.slot))
             }
             Some(group) => {
-                let made =
-                    self.table.join(session, filter, group, packed, subscription_id, true);
+                let made = self.table.join(session, filter, group, packed, subscription_id, true);
                 (made.existed, SubscriptionRef::Group(made.slot))
             }
         };
@@ -105,9 +104,7 @@ impl Host for Core {
     fn unsubscribe(&mut self, session: Key, filter: &str, group: Option<&str>) -> bool {
         let removed = match group {
             None => self.table.unsubscribe(session, filter).map(SubscriptionRef::Filter),
-            Some(group) => {
-                self.table.leave(session, filter, group).map(SubscriptionRef::Group)
-            }
+            Some(group) => self.table.leave(session, filter, group).map(SubscriptionRef::Group),
         };
         let Some(reference) = removed else { return false };
         if let Some(session) = self.sessions.get_mut(session) {

@@ -152,8 +152,7 @@ impl Core {
     /// Another shard asks for a page of this shard's Retained Messages.
     pub(super) fn answer_pull(&mut self, pull: RetainedPull) {
         let (messages, more) = self.scan_retained(&pull.filter, pull.after.as_deref());
-        let page =
-            RetainedPage { session: pull.session, replay: pull.replay, messages, more };
+        let page = RetainedPage { session: pull.session, replay: pull.replay, messages, more };
         self.send(pull.shard, Command::RetainedPage(Box::new(page)));
     }
 

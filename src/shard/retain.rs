@@ -35,8 +35,8 @@ impl Core {
     /// Routes a message by way of the topic's owner where it has to take that way.
     pub(super) fn publish_message(&mut self, outgoing: &mut Outgoing<'_>) -> Routed {
         let hash = self.shared.topic_hash(outgoing.topic);
-        let by_owner = outgoing.retain
-            || (!self.via_owner.is_empty() && self.via_owner.contains_key(&hash));
+        let by_owner =
+            outgoing.retain || (!self.via_owner.is_empty() && self.via_owner.contains_key(&hash));
         if !by_owner {
             return self.route(outgoing, hash);
         }

@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use smallvec::SmallVec;
 
-use super::core::Core;
 use super::Command;
+use super::core::Core;
 use crate::connection::{
     Close, DeliverLimits, Link, Outcome, Outgoing, Routed, Shapes, Target, deliver,
 };
@@ -138,7 +138,8 @@ impl Core {
         let matched = !route.is_empty();
         self.expand(&route.local, outgoing);
         for (shard, filters) in &route.remote {
-            let command = Command::Deliver { message: outgoing.message(), filters: filters.clone() };
+            let command =
+                Command::Deliver { message: outgoing.message(), filters: filters.clone() };
             self.send(*shard, command);
         }
         for group in &route.groups {

@@ -49,12 +49,7 @@ impl Core {
         Opened::Here { session: key, present: false }
     }
 
-    fn resume_session(
-        &mut self,
-        key: Key,
-        connection: Key,
-        request: &mut OpenSession,
-    ) -> Opened {
+    fn resume_session(&mut self, key: Key, connection: Key, request: &mut OpenSession) -> Opened {
         if let Some(session) = self.sessions.get_mut(key) {
             session.connection = Some(connection);
             session.version = request.version;

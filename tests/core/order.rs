@@ -78,7 +78,10 @@ fn c14_the_last_value_seen_is_the_value_retained() {
     }
 }
 
-fn subscribed_late(broker: &mut pondhawk::shard::memory::Memory, wire: pondhawk::shard::memory::Wire) {
+fn subscribed_late(
+    broker: &mut pondhawk::shard::memory::Memory,
+    wire: pondhawk::shard::memory::Wire,
+) {
     broker.send(wire, &crate::client::subscribe3("race", 0));
     broker.settle();
 }

@@ -106,7 +106,8 @@ fn unsubscribing_ends_the_replay() {
     broker.send(subscriber, &subscribe3("r/#", 1));
     broker.settle();
     broker.receive(subscriber);
-    broker.send(subscriber, &crate::client::packet(0xA2, &[&[0, 1], &crate::client::string("r/#")]));
+    broker
+        .send(subscriber, &crate::client::packet(0xA2, &[&[0, 1], &crate::client::string("r/#")]));
     broker.settle();
     let received = broker.receive(subscriber);
     assert_eq!(received, [0xB0, 2, 0, 1]);

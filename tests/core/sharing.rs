@@ -47,7 +47,10 @@ fn c10_a_departed_members_messages_go_to_the_others() {
     assert_eq!(got, (0..30).collect::<Vec<u32>>());
 }
 
-fn subscribed_quietly(broker: &mut pondhawk::shard::memory::Memory, wire: pondhawk::shard::memory::Wire) {
+fn subscribed_quietly(
+    broker: &mut pondhawk::shard::memory::Memory,
+    wire: pondhawk::shard::memory::Wire,
+) {
     broker.send(wire, &crate::client::subscribe3("$share/g/t", 1));
     broker.settle();
 }
