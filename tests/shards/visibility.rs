@@ -120,7 +120,8 @@ fn a_retained_message_is_there_for_every_shard_once_acknowledged() {
             publisher.publish_retained(&topic, "there", 1);
             let subscriber = &mut subscribers[round % 4];
             subscriber.subscribe(&topic, 1);
-            assert!(subscriber.receive_this(&topic, "there", 1).retain);
+            let delivery = subscriber.receive_this(&topic, "there", 1);
+            assert!(delivery.retain, "published before the subscription: {delivery:?}");
             publisher.publish_retained(&topic, "", 1);
             subscriber.receive_this(&topic, "", 1);
         }

@@ -196,11 +196,16 @@ fn an_unknown_protocol_level_is_refused_by_its_code() {
 }
 
 #[test]
-fn an_unknown_protocol_name_is_only_closed() {
+fn an_unknown_protocol_name_is_refused() {
     each_broker(&Options::default(), |broker| {
         for name in ["MQTU", "mqtt", "MQIsdq", "", "HTTP", "MQTTMQTTMQTT"] {
             let mut client = Client::open(broker, Version::V311);
             client.send(packet(0x10, &[&text(name), &[4, 2, 0, 60], &text("name")]));
+            // The version is unknown, so there may be no answer; if there is one, it refuses.
+            if let Some(answer) = client.try_packet() {
+                assert_eq!((answer.first, answer.body[0]), (0x20, 0), "{name}: {answer:?}");
+                assert_ne!(answer.body[1], 0, "{name}: accepted");
+            }
             client.closed();
         }
     });

@@ -93,11 +93,15 @@ fn a_will_topic_must_be_a_topic_name() {
             let connect = Connect::new(version, &fresh("will")).will(Will::new(topic, "x"));
             let mut client = Client::open(broker, version);
             client.send(connect.bytes());
-            if version == Version::V5 {
-                let code = client.connack().code;
-                assert!([0x81, 0x82, 0x90].contains(&code), "{topic:?}: CONNACK {code:#04x}");
+            match client.try_packet() {
+                Some(packet) => {
+                    let code = packet.connack(version).code;
+                    let told = if version == Version::V5 { 0x81..=0x90 } else { 1..=5 };
+                    assert!(told.contains(&code), "{topic:?}: CONNACK {code:#04x}");
+                    client.closed();
+                }
+                None => assert_ne!(version, Version::V5, "{topic:?}: closed without a CONNACK"),
             }
-            client.closed();
         }
     });
 }
@@ -111,7 +115,12 @@ fn a_body_that_ends_too_early_or_too_late() {
         let bytes = whole.bytes();
         let body = &bytes[2..];
         let header = Connect::protocol(version).len();
+        let user_name_on = body.len() - text("user").len() - text("pass").len();
         for length in header..body.len() {
+            if version == Version::V31 && [user_name_on, user_name_on + 6].contains(&length) {
+                // MQTT 3.1 lets both be missing in spite of their flags.
+                continue;
+            }
             let short = packet(0x10, &[&body[..length]]);
             rejected(broker, version, &short, &format!("{length} of {} bytes", body.len()));
         }

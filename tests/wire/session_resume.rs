@@ -129,7 +129,7 @@ fn b5_unacknowledged_messages_come_first_in_order_with_dup() {
                 publisher.publish(&topic, index.to_string(), qos);
             }
             let first: Vec<_> = (0..10).map(|_| client.delivery()).collect();
-            client.cut();
+            client.hang_up();
             for index in 10..15 {
                 publisher.publish(&topic, index.to_string(), qos);
             }
@@ -269,7 +269,7 @@ fn b4_a_begun_exchange_does_not_expire() {
         let begun = client.delivery();
         client.send(pubrec(begun.id));
         client.released(begun.id);
-        client.cut();
+        client.hang_up();
         publisher.publish_with(publish, 2);
         let_pass(2200);
         let mut client = Client::with(broker, &persistent);
