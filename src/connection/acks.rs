@@ -59,7 +59,7 @@ impl Connection {
             Received::Unknown if ack.reason.is_error() => return Flow::Continue,
             Received::Unknown => ReasonCode::PACKET_IDENTIFIER_NOT_FOUND,
         };
-        acknowledge(host, self.key, PacketType::Pubrel, self.version, ack.packet_id, reason);
+        acknowledge(host, self.key, PacketType::Pubrel, ack.packet_id, reason);
         Flow::Continue
     }
 
@@ -74,7 +74,7 @@ impl Connection {
         // [MQTT-4.3.3-11].
         let reason =
             if known { ReasonCode::SUCCESS } else { ReasonCode::PACKET_IDENTIFIER_NOT_FOUND };
-        acknowledge(host, self.key, PacketType::Pubcomp, self.version, ack.packet_id, reason);
+        acknowledge(host, self.key, PacketType::Pubcomp, ack.packet_id, reason);
         Flow::Continue
     }
 

@@ -1,22 +1,112 @@
-//! The commit point: the one place where an acknowledgement leaves.
+//! The commit point: the one place where PUBACK and PUBREC leave.
 //!
-//! PUBACK, PUBREC and SUBACK say that the broker has taken responsibility. With state kept in
-//! memory that is so as soon as the message is routed, so they are written at once. When a store
-//! has to answer first, this is where they wait; nothing else in the machine knows about it.
+//! They say that the broker has taken responsibility. Most messages are routed at once, and so is
+//! their acknowledgement. One that went to the shard that owns its topic is not: the
+//! acknowledgement waits for the owner's answer, so that whoever has seen it finds the message
+//! retained. A store that has to answer first would make them wait here too.
+//!
+//! Acknowledgements leave in the order in which the messages came [MQTT-4.6.0-2], so one that is
+//! ready waits behind one that is not.
 
-use super::Host;
-use crate::protocol::{PacketType, ReasonCode, Version, encode_ack};
+use std::collections::VecDeque;
+
+use super::{Host, Link};
+use crate::protocol::{PacketType, QoS, ReasonCode, encode_ack};
 use crate::util::Key;
 
-/// Acknowledges `packet_id` on `connection`.
+/// An acknowledgement that waits. Plain data.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    kind: PacketType,
+    packet_id: u16,
+    reason: ReasonCode,
+    /// The answer that it waits for; 0 when it only waits for its turn.
+    commit: u64,
+}
+
+/// The acknowledgements of one connection that wait, in the order of their messages.
+#[derive(Debug, Default)]
+pub struct CommitQueue(VecDeque<Waiting>);
+
+impl CommitQueue {
+    /// QoS 1 messages that are not acknowledged yet.
+    pub(super) fn pubacks(&self) -> usize {
+        self.0.iter().filter(|waiting| waiting.kind == PacketType::Puback).count()
+    }
+}
+
+/// Acknowledges a message at once, or when `commit` (not 0) has been answered.
+pub(super) fn acknowledge_message<H: Host>(
+    host: &mut H,
+    connection: Key,
+    qos: QoS,
+    packet_id: u16,
+    reason: ReasonCode,
+    commit: u64,
+) {
+    let kind = match qos {
+        QoS::AtMostOnce => return,
+        QoS::AtLeastOnce => PacketType::Puback,
+        QoS::ExactlyOnce => PacketType::Pubrec,
+    };
+    let link = host.link(connection);
+    if commit != 0 || link.commits.is_some() {
+        let queue = link.commits.get_or_insert_default();
+        queue.0.push_back(Waiting { kind, packet_id, reason, commit });
+        return;
+    }
+    acknowledge(host, connection, kind, packet_id, reason);
+}
+
+/// Writes an acknowledgement that waits for nothing.
 pub(super) fn acknowledge<H: Host>(
     host: &mut H,
     connection: Key,
     kind: PacketType,
-    version: Version,
     packet_id: u16,
     reason: ReasonCode,
 ) {
-    encode_ack(kind, version, packet_id, reason, host.link(connection).out.bytes());
+    let link = host.link(connection);
+    encode_ack(kind, link.version, packet_id, reason, link.out.bytes());
     host.sent(connection);
+}
+
+/// `commit` has been answered: writes every acknowledgement that is ready now and returns their
+/// number.
+pub fn committed(link: &mut Link, commit: u64) -> usize {
+    let Some(queue) = &mut link.commits else { return 0 };
+    if let Some(waiting) = queue.0.iter_mut().find(|waiting| waiting.commit == commit) {
+        waiting.commit = 0;
+    }
+    let mut written = 0;
+    while let Some(ready) = queue.0.pop_front_if(|waiting| waiting.commit == 0) {
+        let out = link.out.bytes();
+        encode_ack(ready.kind, link.version, ready.packet_id, ready.reason, out);
+        written += 1;
+    }
+    if queue.0.is_empty() {
+        link.commits = None;
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waiting(packet_id: u16, commit: u64) -> Waiting {
+        Waiting { kind: PacketType::Puback, packet_id, reason: ReasonCode::SUCCESS, commit }
+    }
+
+    #[test]
+    fn acknowledgements_keep_the_order_of_their_messages() {
+        let mut link = Link::default();
+        let queue = CommitQueue([waiting(1, 7), waiting(2, 0), waiting(3, 8)].into());
+        link.commits = Some(Box::new(queue));
+        assert_eq!(committed(&mut link, 8), 0, "1 is not ready");
+        assert_eq!(committed(&mut link, 7), 3);
+        assert_eq!(*link.out.bytes(), [0x40, 2, 0, 1, 0x40, 2, 0, 2, 0x40, 2, 0, 3]);
+        assert!(link.commits.is_none());
+        assert_eq!(committed(&mut link, 7), 0);
+    }
 }

@@ -43,6 +43,8 @@ pub enum Opened {
 pub struct Routed {
     /// At least one subscription matched.
     pub matched: bool,
+    /// The answer that the acknowledgement has to wait for; 0 for none.
+    pub commit: u64,
 }
 
 /// One Topic Filter of a SUBSCRIBE, checked.
@@ -80,8 +82,9 @@ pub trait Host {
     fn may_publish(&mut self, session: Key, topic: &str) -> bool;
     /// Finds or creates the session, taking over its present connection.
     fn open(&mut self, connection: Key, request: OpenSession) -> Opened;
-    /// Routes a message to all its subscribers.
-    fn publish(&mut self, outgoing: &mut Outgoing<'_>) -> Routed;
+    /// Routes a message to all its subscribers. If it has to be committed elsewhere first,
+    /// `connection` hears of it by [`super::committed`].
+    fn publish(&mut self, connection: Key, outgoing: &mut Outgoing<'_>) -> Routed;
     /// Makes a subscription; when this returns it is visible to every shard.
     fn subscribe(&mut self, session: Key, request: SubscribeRequest<'_>) -> QoS;
     /// Starts sending Retained Messages of the subscriptions just made; they follow the SUBACK.

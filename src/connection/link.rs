@@ -1,6 +1,6 @@
 //! The outgoing side of a connection.
 
-use super::AliasLearner;
+use super::{AliasLearner, CommitQueue};
 use crate::protocol::{Message, Version};
 use crate::util::{Key, OutBuf};
 
@@ -19,6 +19,8 @@ impl AsRef<[u8]> for PayloadRef {
 pub struct Link {
     /// Bytes not yet written to the socket.
     pub out: OutBuf<PayloadRef>,
+    /// Acknowledgements that wait for an answer.
+    pub commits: Option<Box<CommitQueue>>,
     /// Aliases towards the Client, if it takes any.
     pub aliases: Option<Box<AliasLearner>>,
     /// The session served, once CONNECT is through.
@@ -44,6 +46,7 @@ impl Default for Link {
     fn default() -> Self {
         Self {
             out: OutBuf::default(),
+            commits: None,
             aliases: None,
             session: None,
             maximum_packet_size: u32::MAX,

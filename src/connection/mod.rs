@@ -29,6 +29,7 @@ mod subscribe;
 
 pub use alias::{AliasLearner, AliasTable, Chosen};
 pub use close::{Close, Event, Flow};
+pub use commit::{CommitQueue, committed};
 pub use deliver::{DeliverLimits, Outcome, Target, deliver, pump, send_retained};
 pub use disconnect::write_disconnect;
 pub use host::{Host, OpenSession, Opened, Routed, SubscribeRequest, Verdict, Wants};

@@ -1,8 +1,8 @@
 //! Incoming PUBLISH.
 
-use super::commit::acknowledge;
+use super::commit::acknowledge_message;
 use super::{Close, Connection, Event, Flow, Host, Outgoing};
-use crate::protocol::{MessageInit, PacketType, Publish, QoS, ReasonCode, Version};
+use crate::protocol::{MessageInit, Publish, QoS, ReasonCode, Version};
 use crate::util::Key;
 
 impl Connection {
@@ -23,16 +23,16 @@ impl Connection {
         {
             // Routed when it came first [MQTT-4.3.3-10].
             self.bind_alias(publish);
-            return self.acknowledge_publish(host, publish, ReasonCode::SUCCESS);
+            return self.acknowledge_publish(host, publish, ReasonCode::SUCCESS, 0);
         }
-        let reason = match self.route(host, session, publish) {
-            Ok(reason) => reason,
+        let (reason, commit) = match self.route(host, session, publish) {
+            Ok(routed) => routed,
             Err(close) => return close.into(),
         };
         if publish.qos == QoS::ExactlyOnce && !reason.is_error() {
             host.session(session).received.insert(publish.packet_id);
         }
-        self.acknowledge_publish(host, publish, reason)
+        self.acknowledge_publish(host, publish, reason, commit)
     }
 
     fn check_publish<H: Host>(
@@ -49,13 +49,13 @@ impl Connection {
             // [MQTT-3.2.2-14]
             return Err(Close::refused(ReasonCode::RETAIN_NOT_SUPPORTED, "retain not available"));
         }
-        if publish.qos == QoS::ExactlyOnce && self.version == Version::V5 {
+        if publish.qos != QoS::AtMostOnce && self.version == Version::V5 {
             return self.check_receive_maximum(host, session, publish.packet_id);
         }
         Ok(())
     }
 
-    /// QoS 1 is acknowledged within the same turn, so only QoS 2 exchanges can add up
+    /// Counts QoS 2 exchanges that are open and QoS 1 messages whose acknowledgement waits
     /// [MQTT-3.3.4-9].
     fn check_receive_maximum<H: Host>(
         &self,
@@ -64,8 +64,9 @@ impl Connection {
         packet_id: u16,
     ) -> Result<(), Close> {
         let maximum = usize::from(host.config().packets.receive_maximum);
+        let waiting = host.link(self.key).commits.as_ref().map_or(0, |queue| queue.pubacks());
         let received = &host.session(session).received;
-        if received.len() < maximum || received.contains(packet_id) {
+        if received.len() + waiting < maximum || received.contains(packet_id) {
             return Ok(());
         }
         host.metrics().receive_maximum_exceeded.add(1);
@@ -90,7 +91,8 @@ impl Connection {
         host: &mut H,
         session: Key,
         publish: &Publish<'_>,
-    ) -> Result<ReasonCode, Close> {
+    ) -> Result<(ReasonCode, u64), Close> {
+        let key = self.key;
         let topic = match publish.topic_alias {
             None => publish.topic,
             Some(alias) => self.resolve(alias, publish.topic)?,
@@ -104,7 +106,7 @@ impl Connection {
         .increment();
         metrics.publish_bytes_received.add(publish.payload.len() as u64);
         if !host.may_publish(session, topic) {
-            return Ok(ReasonCode::NOT_AUTHORIZED);
+            return Ok((ReasonCode::NOT_AUTHORIZED, 0));
         }
         let now = host.now().mono_ms;
         let mut outgoing = Outgoing::borrowed(MessageInit {
@@ -117,8 +119,10 @@ impl Connection {
             publisher: host.session(session).id,
             ..MessageInit::default()
         });
-        let routed = host.publish(&mut outgoing);
-        Ok(if routed.matched { ReasonCode::SUCCESS } else { ReasonCode::NO_MATCHING_SUBSCRIBERS })
+        let routed = host.publish(key, &mut outgoing);
+        let matched =
+            if routed.matched { ReasonCode::SUCCESS } else { ReasonCode::NO_MATCHING_SUBSCRIBERS };
+        Ok((matched, routed.commit))
     }
 
     fn resolve<'t>(&'t mut self, alias: u16, topic: &'t str) -> Result<&'t str, Close> {
@@ -142,13 +146,9 @@ impl Connection {
         host: &mut H,
         publish: &Publish<'_>,
         reason: ReasonCode,
+        commit: u64,
     ) -> Flow {
-        let kind = match publish.qos {
-            QoS::AtMostOnce => return Flow::Continue,
-            QoS::AtLeastOnce => PacketType::Puback,
-            QoS::ExactlyOnce => PacketType::Pubrec,
-        };
-        acknowledge(host, self.key, kind, self.version, publish.packet_id, reason);
+        acknowledge_message(host, self.key, publish.qos, publish.packet_id, reason, commit);
         Flow::Continue
     }
 

@@ -2,15 +2,18 @@
 //!
 //! Slots stand in a deque in the order in which they were first sent, one slot for each
 //! consecutive packet identifier, so an acknowledgement finds its slot by subtraction and a
-//! resend walks the deque from the front. A slot acknowledged out of order stays as a tombstone
-//! until everything before it is done; an identifier is therefore never reused while it, or one
-//! older than it, is in flight.
+//! resend walks from the front. A slot acknowledged out of order stays as a tombstone until
+//! everything before it is done. A Client that leaves one exchange open while thousands pass
+//! would fill the deque with tombstones; such an exchange is moved to the short list `stuck` in
+//! front of the deque, and its identifier is skipped when numbering comes round to it.
 //!
 //! # Invariants
-//! - `slots.len() <= 65_535`, the number of packet identifiers.
-//! - The first slot is never a tombstone.
-//! - `resend <= slots.len()`: slots from `resend` on were not yet sent on this connection.
-//! - `quota_used` counts the slots before `resend` that hold a PUBLISH sent on this connection
+//! - The sequence `stuck` then `slots` is in the order of first sending.
+//! - `slots` is at most about twice as long as there are open exchanges.
+//! - The first of `slots` is never a tombstone.
+//! - `resend` counts from the front of the sequence: what stands from there on was not yet sent
+//!   on this connection.
+//! - `quota_used` counts what stands before `resend` and holds a PUBLISH sent on this connection
 //!   and not acknowledged [MQTT-4.9.0-1].
 
 use std::collections::VecDeque;
@@ -60,20 +63,41 @@ pub enum Resend<'a> {
 /// See the module's documentation.
 #[derive(Debug)]
 pub struct Inflight {
+    stuck: Vec<(u16, Slot)>,
     slots: VecDeque<Slot>,
-    /// Packet identifier of the first slot; the next one to use when there is none.
+    /// Packet identifier of the first of `slots`; the next one to use when there is none.
     base: u16,
     quota_used: u16,
+    /// Exchanges that are open.
+    open: u16,
     /// Bytes held by unreleased messages.
     bytes: usize,
     resend: usize,
 }
 
+/// Where an exchange stands.
+#[derive(Clone, Copy)]
+enum At {
+    Stuck(usize),
+    Slot(usize),
+}
+
 impl Default for Inflight {
     fn default() -> Self {
-        Self { slots: VecDeque::new(), base: 1, quota_used: 0, bytes: 0, resend: 0 }
+        Self {
+            stuck: Vec::new(),
+            slots: VecDeque::new(),
+            base: 1,
+            quota_used: 0,
+            open: 0,
+            bytes: 0,
+            resend: 0,
+        }
     }
 }
+
+/// Tombstones tolerated beside as many open exchanges.
+const SLACK: usize = 64;
 
 impl Inflight {
     /// PUBLISH packets of this connection that hold a unit of the send quota.
@@ -88,17 +112,20 @@ impl Inflight {
 
     /// True when no exchange is open.
     pub fn is_empty(&self) -> bool {
-        self.slots.is_empty()
+        self.open == 0
     }
 
-    /// Number of open exchanges, tombstones included.
+    /// Number of open exchanges.
     pub fn len(&self) -> usize {
-        self.slots.len()
+        usize::from(self.open)
     }
 
     /// True when a packet identifier is free for a new message and nothing old waits for resend.
+    ///
+    /// With more than half of all identifiers in flight, the oldest has to be acknowledged before
+    /// its number comes round again.
     pub fn can_push(&self) -> bool {
-        self.resend == self.slots.len() && self.slots.len() < PACKET_IDS
+        self.stuck.len() + self.slots.len() < PACKET_IDS && !self.has_resend()
     }
 
     /// Opens an exchange for a message that is sent now; returns its packet identifier.
@@ -107,38 +134,58 @@ impl Inflight {
     pub fn push(&mut self, delivery: Delivery) -> u16 {
         debug_assert!(self.can_push());
         debug_assert!(delivery.qos != QoS::AtMostOnce);
-        let id = advance(self.base, self.slots.len());
+        self.thin_out();
+        let mut id = advance(self.base, self.slots.len());
+        while self.stuck.iter().any(|(stuck, _)| *stuck == id) {
+            if self.slots.is_empty() {
+                self.base = advance(self.base, 1);
+            } else {
+                self.slots.push_back(Slot::Done);
+            }
+            id = advance(id, 1);
+        }
         self.bytes += delivery.message.footprint();
         self.slots.push_back(Slot::Published(delivery));
-        self.resend = self.slots.len();
+        self.open += 1;
+        self.resend = self.stuck.len() + self.slots.len();
         self.quota_used += 1;
         id
+    }
+
+    /// Keeps the deque short: exchanges that hold up many tombstones get out of the way.
+    fn thin_out(&mut self) {
+        while self.slots.len() > 2 * usize::from(self.open) + SLACK {
+            if let Some(slot) = self.slots.pop_front() {
+                self.stuck.push((self.base, slot));
+                self.base = advance(self.base, 1);
+            }
+            self.drop_front_tombstones();
+        }
     }
 
     /// PUBACK. Returns the delivery that it ends; `None` when the identifier is not in use for
     /// a QoS 1 message.
     pub fn puback(&mut self, id: u16) -> Option<Delivery> {
-        let index = self.index_of(id)?;
-        match &self.slots[index] {
-            Slot::Published(delivery) if delivery.qos == QoS::AtLeastOnce => {}
-            _ => return None,
+        let at = self.find(id)?;
+        match self.slot(at) {
+            Slot::Published(delivery) if delivery.qos == QoS::AtLeastOnce => self.finish(at),
+            _ => None,
         }
-        self.finish(index)
     }
 
     /// PUBREC; `failed` when it carries a reason code of 0x80 or more.
     pub fn pubrec(&mut self, id: u16, failed: bool) -> Received {
-        let Some(index) = self.index_of(id) else { return Received::Unknown };
-        match &self.slots[index] {
+        let Some(at) = self.find(id) else { return Received::Unknown };
+        match self.slot(at) {
             Slot::Published(delivery) if delivery.qos == QoS::ExactlyOnce => {}
             Slot::Released { .. } if !failed => return Received::Again,
             Slot::Released { .. } | Slot::Published(_) | Slot::Done => return Received::Unknown,
         }
         if failed {
-            return self.finish(index).map_or(Received::Unknown, Received::Refused);
+            return self.finish(at).map_or(Received::Unknown, Received::Refused);
         }
-        let counted = index < self.resend;
-        match std::mem::replace(&mut self.slots[index], Slot::Released { counted }) {
+        let counted = self.position(at) < self.resend;
+        match std::mem::replace(self.slot_mut(at), Slot::Released { counted }) {
             Slot::Published(delivery) => {
                 self.bytes -= delivery.message.footprint();
                 Received::Release(delivery)
@@ -149,11 +196,11 @@ impl Inflight {
 
     /// PUBCOMP. False when the identifier was not at that step.
     pub fn pubcomp(&mut self, id: u16) -> bool {
-        let Some(index) = self.index_of(id) else { return false };
-        if !matches!(self.slots[index], Slot::Released { .. }) {
+        let Some(at) = self.find(id) else { return false };
+        if !matches!(self.slot(at), Slot::Released { .. }) {
             return false;
         }
-        self.finish(index);
+        self.finish(at);
         true
     }
 
@@ -161,7 +208,8 @@ impl Inflight {
     pub fn start_connection(&mut self) {
         self.quota_used = 0;
         self.resend = 0;
-        for slot in &mut self.slots {
+        let stuck = self.stuck.iter_mut().map(|(_, slot)| slot);
+        for slot in stuck.chain(&mut self.slots) {
             if let Slot::Released { counted } = slot {
                 *counted = false;
             }
@@ -170,28 +218,33 @@ impl Inflight {
 
     /// True while exchanges of an earlier connection wait to be resent.
     pub fn has_resend(&self) -> bool {
-        self.resend < self.slots.len()
+        self.resend < self.stuck.len() + self.slots.len()
     }
 
     /// The next exchange to resend within `quota` messages in flight, in the order of first
     /// sending. `None` when there is none, or the quota is used up.
     pub fn next_resend(&mut self, quota: u16) -> Option<Resend<'_>> {
-        while matches!(self.slots.get(self.resend), Some(Slot::Done)) {
+        while self.has_resend() && matches!(self.slot(self.at(self.resend)), Slot::Done) {
             self.resend += 1;
         }
-        let index = self.resend;
-        let id = advance(self.base, index);
-        match self.slots.get(index)? {
-            Slot::Published(_) if self.quota_used >= quota => None,
-            Slot::Published(delivery) => {
-                self.resend += 1;
-                self.quota_used += 1;
-                Some(Resend::Publish(id, delivery))
+        if !self.has_resend() {
+            return None;
+        }
+        let at = self.at(self.resend);
+        let id = match at {
+            At::Stuck(index) => self.stuck[index].0,
+            At::Slot(index) => advance(self.base, index),
+        };
+        if matches!(self.slot(at), Slot::Published(_)) {
+            if self.quota_used >= quota {
+                return None;
             }
-            Slot::Released { .. } => {
-                self.resend += 1;
-                Some(Resend::Pubrel(id))
-            }
+            self.quota_used += 1;
+        }
+        self.resend += 1;
+        match self.slot(at) {
+            Slot::Published(delivery) => Some(Resend::Publish(id, delivery)),
+            Slot::Released { .. } => Some(Resend::Pubrel(id)),
             Slot::Done => None,
         }
     }
@@ -199,23 +252,21 @@ impl Inflight {
     /// Ends the exchange `id` without an acknowledgement: its message may no longer be sent
     /// (too large for the Client, expired).
     pub fn abandon(&mut self, id: u16) -> Option<Delivery> {
-        let index = self.index_of(id)?;
-        self.finish(index)
+        let at = self.find(id)?;
+        self.finish(at)
     }
 
     /// Takes out everything at the end of the session, oldest first.
-    pub fn drain(&mut self) -> impl Iterator<Item = Delivery> + '_ {
-        self.base = advance(self.base, self.slots.len());
-        self.quota_used = 0;
-        self.bytes = 0;
-        self.resend = 0;
-        self.slots.drain(..).filter_map(|slot| match slot {
+    pub fn drain(&mut self) -> impl Iterator<Item = Delivery> + use<> {
+        let old = std::mem::take(self);
+        let stuck = old.stuck.into_iter().map(|(_, slot)| slot);
+        stuck.chain(old.slots).filter_map(|slot| match slot {
             Slot::Published(delivery) => Some(delivery),
             Slot::Done | Slot::Released { .. } => None,
         })
     }
 
-    fn index_of(&self, id: u16) -> Option<usize> {
+    fn find(&self, id: u16) -> Option<At> {
         if id == 0 {
             return None;
         }
@@ -224,13 +275,52 @@ impl Inflight {
         } else {
             usize::from(id) + PACKET_IDS - usize::from(self.base)
         };
-        (index < self.slots.len()).then_some(index)
+        if matches!(self.slots.get(index), Some(Slot::Published(_) | Slot::Released { .. })) {
+            return Some(At::Slot(index));
+        }
+        self.stuck.iter().position(|(stuck, _)| *stuck == id).map(At::Stuck)
     }
 
-    /// Turns a slot into a tombstone, gives back its quota and drops finished slots in front.
-    fn finish(&mut self, index: usize) -> Option<Delivery> {
-        let sent = index < self.resend;
-        let slot = std::mem::replace(&mut self.slots[index], Slot::Done);
+    fn slot(&self, at: At) -> &Slot {
+        match at {
+            At::Stuck(index) => &self.stuck[index].1,
+            At::Slot(index) => &self.slots[index],
+        }
+    }
+
+    fn slot_mut(&mut self, at: At) -> &mut Slot {
+        match at {
+            At::Stuck(index) => &mut self.stuck[index].1,
+            At::Slot(index) => &mut self.slots[index],
+        }
+    }
+
+    /// Place in the sequence.
+    fn position(&self, at: At) -> usize {
+        match at {
+            At::Stuck(index) => index,
+            At::Slot(index) => self.stuck.len() + index,
+        }
+    }
+
+    fn at(&self, position: usize) -> At {
+        match position.checked_sub(self.stuck.len()) {
+            None => At::Stuck(position),
+            Some(index) => At::Slot(index),
+        }
+    }
+
+    /// Ends an exchange that is open, gives back its quota and drops finished slots in front.
+    fn finish(&mut self, at: At) -> Option<Delivery> {
+        let sent = self.position(at) < self.resend;
+        let slot = match at {
+            At::Stuck(index) => {
+                self.resend -= usize::from(sent);
+                self.stuck.remove(index).1
+            }
+            At::Slot(index) => std::mem::replace(&mut self.slots[index], Slot::Done),
+        };
+        self.open -= 1;
         let (held, delivery) = match slot {
             Slot::Published(delivery) => {
                 self.bytes -= delivery.message.footprint();
@@ -239,18 +329,20 @@ impl Inflight {
             Slot::Released { counted } => (counted, None),
             Slot::Done => (false, None),
         };
-        if held {
-            self.quota_used -= 1;
-        }
+        self.quota_used -= u16::from(held);
+        self.drop_front_tombstones();
+        delivery
+    }
+
+    fn drop_front_tombstones(&mut self) {
         while matches!(self.slots.front(), Some(Slot::Done)) {
             self.slots.pop_front();
             self.base = advance(self.base, 1);
-            self.resend = self.resend.saturating_sub(1);
+            self.resend -= usize::from(self.resend > self.stuck.len());
         }
-        if self.slots.is_empty() && self.slots.capacity() > 64 {
+        if self.slots.is_empty() && self.slots.capacity() > SLACK {
             self.slots = VecDeque::new();
         }
-        delivery
     }
 }
 
@@ -309,15 +401,37 @@ mod tests {
     fn identifiers_wrap_and_never_meet_an_open_one() {
         let mut window = Inflight::default();
         assert_eq!(window.push(delivery(QoS::AtLeastOnce, "stuck")), 1);
-        for expected in 2..=65_535u32 {
+        assert_eq!(window.push(delivery(QoS::ExactlyOnce, "half done")), 2);
+        assert!(matches!(window.pubrec(2, false), Received::Release(_)));
+        for _ in 0..200_000u32 {
             assert!(window.can_push());
             let id = window.push(delivery(QoS::AtLeastOnce, "m"));
-            assert_eq!(u32::from(id), expected);
+            assert!(id > 2, "1 and 2 are in flight");
             assert!(window.puback(id).is_some());
+            assert!(window.slots.len() <= 2 * 3 + SLACK + 1, "tombstones are few");
         }
-        assert!(!window.can_push(), "1 is still in flight, so no identifier is free");
+        assert_eq!((window.quota_used(), window.len()), (2, 2));
+        window.start_connection();
+        let again = [(1, "stuck".to_owned()), (2, "PUBREL".to_owned())];
+        assert_eq!(resent(&mut window, 10), again);
         assert!(window.puback(1).is_some());
+        assert!(window.pubcomp(2));
         assert!(window.is_empty());
+        assert_eq!((window.quota_used(), window.bytes()), (0, 0));
+        assert!(!window.has_resend());
+    }
+
+    #[test]
+    fn every_identifier_can_be_in_flight() {
+        let mut window = Inflight::default();
+        for _ in 0..PACKET_IDS {
+            window.push(delivery(QoS::AtLeastOnce, "m"));
+        }
+        assert!(!window.can_push());
+        assert!(window.puback(30_000).is_some());
+        assert!(!window.can_push(), "the oldest comes first");
+        assert!(window.puback(1).is_some());
+        assert!(window.can_push());
         assert_eq!(window.push(delivery(QoS::AtLeastOnce, "m")), 1);
     }
 

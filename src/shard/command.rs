@@ -37,11 +37,15 @@ pub enum Command {
         hash: u64,
         /// Who sent it, and wants [`Command::OwnerDone`].
         origin: u16,
+        /// The acknowledgement that waits there.
+        commit: Option<Commit>,
     },
     /// A [`Command::ByOwner`] with that topic hash was routed.
     OwnerDone {
         /// Hash of the topic.
         hash: u64,
+        /// As in the [`Command::ByOwner`].
+        commit: Option<Commit>,
     },
     /// Asks for Retained Messages that match a filter.
     RetainedPull(Box<RetainedPull>),
@@ -55,6 +59,15 @@ pub enum Command {
     Drain,
     /// For the driver of this shard; the core does not look inside.
     Driver(Box<dyn Any + Send>),
+}
+
+/// An acknowledgement that waits on a connection of the shard that sent the message.
+#[derive(Clone, Copy, Debug)]
+pub struct Commit {
+    /// The connection.
+    pub connection: Key,
+    /// Unique in that shard, never 0.
+    pub number: u64,
 }
 
 /// See [`Command::RetainedPull`].

@@ -92,6 +92,8 @@ pub struct Core {
     pub(super) fed_congested: bool,
     pub(super) draining: bool,
     pub(super) rng: Rng,
+    /// Commits begun.
+    pub(super) commits: u64,
     next_session: u64,
 }
 
@@ -129,6 +131,7 @@ impl Core {
             fed_congested: false,
             draining: false,
             rng: Rng::new(seed),
+            commits: 0,
             next_session: 0,
             config,
             shared,

@@ -216,7 +216,6 @@ impl Shard {
         let held = seat.as_ref().map_or(0, |seat| seat.counted);
         self.core.metrics().input_bytes.add(-(held as i64));
         self.count_connections(-1);
-        self.core.shared.add_load(self.core.id, -1);
         if let Close::Refused { reason, .. } = close
             && matches!(reason, ReasonCode::MALFORMED_PACKET | ReasonCode::PROTOCOL_ERROR)
         {
@@ -257,6 +256,8 @@ impl Shard {
     pub fn remove(&mut self, key: Key) {
         debug_assert!(self.is_closing(key));
         if let Some(link) = self.core.links.remove(key) {
+            // Not before the last flush: whoever stops the shards waits for this.
+            self.core.shared.add_load(self.core.id, -1);
             self.core.metrics().output_bytes.add(-(link.counted as i64));
         }
     }

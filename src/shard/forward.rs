@@ -14,10 +14,10 @@ impl Core {
             Command::DeliverGroup { message, group, attempts } => {
                 self.deliver_member(&group, &mut Outgoing::kept(&message), attempts);
             }
-            Command::ByOwner { message, hash, origin } => {
-                self.publish_owned(&message, hash, origin);
+            Command::ByOwner { message, hash, origin, commit } => {
+                self.publish_owned(&message, hash, origin, commit);
             }
-            Command::OwnerDone { hash } => self.owner_done(hash),
+            Command::OwnerDone { hash, commit } => self.owner_done(hash, commit),
             Command::RetainedPull(pull) => self.answer_pull(*pull),
             Command::RetainedPage(page) => self.take_page(*page),
             other => return Some(other),

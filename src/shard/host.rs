@@ -62,8 +62,9 @@ impl Host for Core {
         self.open_session(connection, request)
     }
 
-    fn publish(&mut self, outgoing: &mut Outgoing<'_>) -> Routed {
-        self.publish_message(outgoing)
+    fn publish(&mut self, connection: Key, outgoing: &mut Outgoing<'_>) -> Routed {
+        let for_whom = (outgoing.qos != QoS::AtMostOnce).then_some(connection);
+        self.publish_message(outgoing, for_whom)
     }
 
     fn subscribe(&mut self, session: Key, request: SubscribeRequest<'_>) -> QoS {

@@ -7,10 +7,12 @@
 //! they must not overtake.
 
 use super::Command;
+use super::command::Commit;
 use super::core::{Core, Timer};
-use crate::connection::{Outgoing, Routed};
+use crate::connection::{Outgoing, Routed, committed};
 use crate::protocol::Message;
 use crate::router::{RetainedItem, ScanState};
+use crate::util::Key;
 
 /// How often expired Retained Messages are looked for.
 const SWEEP_MS: u64 = 1_000;
@@ -32,8 +34,13 @@ impl RetainedItem for Message {
 }
 
 impl Core {
-    /// Routes a message by way of the topic's owner where it has to take that way.
-    pub(super) fn publish_message(&mut self, outgoing: &mut Outgoing<'_>) -> Routed {
+    /// Routes a message by way of the topic's owner where it has to take that way. `connection`
+    /// then waits for the owner's answer before it acknowledges.
+    pub(super) fn publish_message(
+        &mut self,
+        outgoing: &mut Outgoing<'_>,
+        connection: Option<Key>,
+    ) -> Routed {
         let hash = self.shared.topic_hash(outgoing.topic);
         let by_owner =
             outgoing.retain || (!self.via_owner.is_empty() && self.via_owner.contains_key(&hash));
@@ -46,9 +53,10 @@ impl Core {
         }
         let matched = self.is_matched(outgoing.topic, hash);
         *self.via_owner.entry(hash).or_insert(0) += 1;
+        let commit = connection.map(|connection| self.next_commit(connection));
         let message = outgoing.message();
-        self.send(owner, Command::ByOwner { message, hash, origin: self.id });
-        Routed { matched }
+        self.send(owner, Command::ByOwner { message, hash, origin: self.id, commit });
+        Routed { matched, commit: commit.map_or(0, |commit| commit.number) }
     }
 
     /// This shard owns the topic: store, then route.
@@ -60,19 +68,49 @@ impl Core {
     }
 
     /// Another shard's message of a topic owned here.
-    pub(super) fn publish_owned(&mut self, message: &Message, hash: u64, origin: u16) {
+    pub(super) fn publish_owned(
+        &mut self,
+        message: &Message,
+        hash: u64,
+        origin: u16,
+        commit: Option<Commit>,
+    ) {
         self.route_owned(&mut Outgoing::kept(message), hash);
-        self.send(origin, Command::OwnerDone { hash });
+        self.send(origin, Command::OwnerDone { hash, commit });
     }
 
     /// One message that went by the owner is routed.
-    pub(super) fn owner_done(&mut self, hash: u64) {
+    pub(super) fn owner_done(&mut self, hash: u64, commit: Option<Commit>) {
+        if let Some(commit) = commit {
+            self.committed(commit);
+        }
         if let Some(count) = self.via_owner.get_mut(&hash) {
             *count -= 1;
             if *count == 0 {
                 self.via_owner.remove(&hash);
             }
         }
+    }
+
+    fn next_commit(&mut self, connection: Key) -> Commit {
+        self.commits += 1;
+        Commit { connection, number: self.commits }
+    }
+
+    /// What a connection's acknowledgement waited for is done.
+    fn committed(&mut self, commit: Commit) {
+        let Some(link) = self.links.get_mut(commit.connection) else { return };
+        if link.closing {
+            return;
+        }
+        link.out.bytes_from(&mut self.pool);
+        let written = committed(link, commit.number);
+        if written == 0 {
+            link.out.reset(&mut self.pool);
+            return;
+        }
+        self.metrics().messages_sent.add(written as u64);
+        self.mark_dirty(commit.connection);
     }
 
     fn retain(&mut self, outgoing: &mut Outgoing<'_>) {

@@ -169,7 +169,7 @@ impl Core {
         for group in &route.groups {
             self.deliver_group(group, outgoing);
         }
-        Routed { matched }
+        Routed { matched, commit: 0 }
     }
 
     /// True when any subscription, here or elsewhere, matches.

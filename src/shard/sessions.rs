@@ -217,7 +217,7 @@ impl Core {
             ..MessageInit::default()
         });
         self.metrics().wills_sent.increment();
-        self.publish_message(&mut outgoing);
+        self.publish_message(&mut outgoing, None);
     }
 
     /// Sends what a session's window and socket allow: what was left unacknowledged, then the
