@@ -42,3 +42,53 @@ fn c14_what_is_retained_is_what_everyone_saw_last() {
         }
     });
 }
+
+#[test]
+fn retained_and_plain_messages_of_a_topic_keep_their_order() {
+    let options = Options::default().set("max_queued_messages", 0);
+    each_broker(&options, |broker| {
+        // Topics differ in what the broker makes of them, so one would not do.
+        for round in 0..20 {
+            let topic = fresh("mixed");
+            let mut subscribers: Vec<Client> = (0..4)
+                .map(|_| {
+                    let mut client = Client::connect(broker, V311, &fresh("mixed-s"));
+                    client.subscribe(&topic, 1);
+                    client
+                })
+                .collect();
+            let mut publisher = Client::connect(broker, V5, &fresh("mixed-p"));
+            for number in 0..100_u32 {
+                let payload = number.to_string();
+                match (number + round) % 3 {
+                    0 => publisher.publish_retained(&topic, payload, 1),
+                    _ => publisher.publish(&topic, payload, 1),
+                };
+            }
+            for subscriber in &mut subscribers {
+                for number in 0..100_u32 {
+                    subscriber.receive_this(&topic, number.to_string(), 1);
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn what_was_acknowledged_before_a_subscription_comes_as_retained_and_once() {
+    each_broker(&Options::default(), |broker| {
+        for _ in 0..200 {
+            let topic = fresh("before");
+            let mut watcher = Client::connect(broker, V311, &fresh("before-w"));
+            watcher.subscribe(&topic, 1);
+            let mut publisher = Client::connect(broker, V5, &fresh("before-p"));
+            publisher.publish_retained(&topic, "older", 1);
+            publisher.publish_retained(&topic, "newer", 1);
+            let mut late = Client::connect(broker, V311, &fresh("before-l"));
+            late.subscribe(&topic, 1);
+            let delivery = late.receive();
+            assert_eq!((delivery.text(), delivery.retain), ("newer", true));
+            late.quiet(&mut publisher);
+        }
+    });
+}
