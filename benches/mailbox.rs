@@ -34,7 +34,11 @@ fn batch(len: u64) -> Vec<u64> {
 
 fn queue(iterations: u64, len: u64) -> Duration {
     let queue = BatchQueue::new();
-    let produce = || (0..MESSAGES / len).for_each(|_| drop(black_box(queue.push(batch(len)))));
+    let produce = || {
+        for _ in 0..MESSAGES / len {
+            black_box(queue.push(batch(len)));
+        }
+    };
     timed(iterations, produce, |mut left| {
         while left > 0 {
             let taken = queue.take_all();

@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use pondhawk::auth::Methods;
-use pondhawk::config::Runtime;
+use pondhawk::config::Config;
 use pondhawk::shard::memory::{Memory, Wire};
 
 fn resident_bytes() -> usize {
@@ -51,7 +51,8 @@ fn publish(topic: &str) -> Vec<u8> {
 fn main() {
     let sessions: usize =
         std::env::var("POND_SESSIONS").ok().and_then(|n| n.parse().ok()).unwrap_or(1_000_000);
-    let config = Runtime { allow_anonymous: true, ..Runtime::default() };
+    let mut config = Config::default().compile(2);
+    config.allow_anonymous = true;
     let mut broker = Memory::new(2, config, Methods::default());
     let before = resident_bytes();
     let wires: Vec<Wire> = (0..sessions)

@@ -1,2 +1,51 @@
 //! Load generator for MQTT brokers.
-fn main() {}
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `args` | the command line |
+//! | `client` | one MQTT client as a state machine: bytes in, bytes out |
+//! | `engine` | threads, sockets and pacing that drive many clients |
+//! | `measure` | histograms, gap detection, what `/proc` says of a process |
+//! | `report` | verdict, JSON and table of one run |
+//! | `null` | the null broker: the floor that real brokers are measured against |
+//! | `ab` | alternating comparison of several brokers |
+//! | `idle` | memory per idle connection |
+
+mod ab;
+mod args;
+mod client;
+mod clock;
+mod engine;
+mod failure;
+mod idle;
+mod measure;
+mod null;
+mod report;
+mod run;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command, Pattern};
+use failure::Failure;
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::P2p(args) => run::run(Pattern::P2p, &args),
+        Command::Fanin(args) => run::run(Pattern::Fanin, &args),
+        Command::Fanout(args) => run::run(Pattern::Fanout, &args),
+        Command::Idle(args) => idle::run(&args),
+        Command::Null(args) => null::run(&args),
+        Command::Ab(args) => ab::run(&args),
+    };
+    match outcome {
+        Ok(verdict) => ExitCode::from(verdict.exit_code()),
+        Err(error) => {
+            // Nothing sensible is left to do when stderr is gone too.
+            let _ = writeln!(std::io::stderr(), "loadgen: {error}");
+            ExitCode::from(Failure::EXIT_CODE)
+        }
+    }
+}

@@ -33,7 +33,7 @@ pub fn main() -> ExitCode {
         Action::TestConfig => test_config(&invocation.source),
         Action::Serve => serve(invocation),
     };
-    done.unwrap_or_else(|Refused| ExitCode::FAILURE)
+    done.unwrap_or(ExitCode::FAILURE)
 }
 
 /// Something failed and was said on standard error.

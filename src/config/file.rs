@@ -157,15 +157,16 @@ fn same_socket(one: &Listener, other: &Listener) -> bool {
     one.port == other.port && one.bind_address == other.bind_address
 }
 
+/// The mend for an unknown name: names of the same place first, then of the other.
 fn known_name(name: &str, in_listener: bool) -> String {
-    let near = if in_listener {
-        nearest(name, Listener::OPTIONS.iter().map(|option| option.name))
-    } else {
-        nearest(name, global().map(|option| option.name).chain([LISTENER]))
-    };
-    match near {
-        Some(near) => format!("The nearest known name is '{near}'"),
-        None => "docs/options.md lists what there is".into(),
+    let own = nearest(name, Listener::OPTIONS.iter().map(|option| option.name));
+    let shared = nearest(name, global().map(|option| option.name).chain([LISTENER]));
+    match (own, shared) {
+        (Some(near), _) if in_listener => format!("The nearest known name is '{near}'"),
+        (_, Some(near)) if !in_listener => format!("The nearest known name is '{near}'"),
+        (Some(near), _) => format!("The nearest known name is '{near}', an option of a listener"),
+        (_, Some(near)) => format!("The nearest known name is '{near}', above the listeners"),
+        (None, None) => "docs/options.md lists what there is".into(),
     }
 }
 

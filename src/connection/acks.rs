@@ -2,11 +2,34 @@
 
 use super::commit::acknowledge;
 use super::{Connection, Flow, Host};
-use crate::protocol::{Ack, PacketType, ReasonCode};
+use crate::protocol::{Ack, PacketType, RawFrame, ReasonCode};
 use crate::session::Received;
 use crate::util::Key;
 
 impl Connection {
+    /// An acknowledgement in its shortest form: the identifier alone, which means success.
+    /// `None`: it is none, or not well-formed; the general way finds out.
+    #[inline]
+    pub(super) fn handle_short_ack<H: Host>(
+        &mut self,
+        host: &mut H,
+        session: Key,
+        frame: RawFrame<'_>,
+    ) -> Option<Flow> {
+        let packet_id = u16::from_be_bytes(frame.body.try_into().ok()?);
+        let ack = Ack { packet_id, ..Ack::default() };
+        if packet_id == 0 || frame.size != 4 {
+            return None;
+        }
+        Some(match frame.first {
+            0x40 => self.handle_puback(host, session, &ack),
+            0x50 => self.handle_pubrec(host, session, &ack),
+            0x62 => self.handle_pubrel(host, session, &ack),
+            0x70 => self.handle_pubcomp(host, session, &ack),
+            _ => return None,
+        })
+    }
+
     pub(super) fn handle_puback<H: Host>(
         &mut self,
         host: &mut H,

@@ -156,5 +156,5 @@ fn write_auth<H: Host>(
         user_properties: UserProperties::default(),
     });
     encode(&packet, Version::V5, host.link(connection.key).out.bytes());
-    host.touch(connection.key);
+    host.sent(connection.key);
 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use crate::metrics::DropReason;
 use crate::protocol::{DecodeError, ReasonCode, Version};
 
 /// Why a connection ends. It decides what is sent, what is logged and what becomes of the Will.
@@ -93,6 +94,13 @@ pub enum Event {
         close: Close,
         /// Reason code in the Client's DISCONNECT, or in ours.
         reason: ReasonCode,
+    },
+    /// Messages for a Client are being dropped; said once until its queue has emptied.
+    Dropping {
+        /// ClientId.
+        client_id: Box<str>,
+        /// Why the first of them was.
+        reason: DropReason,
     },
     /// A subscription was made.
     Subscribed {

@@ -18,5 +18,5 @@ pub(super) fn acknowledge<H: Host>(
     reason: ReasonCode,
 ) {
     encode_ack(kind, version, packet_id, reason, host.link(connection).out.bytes());
-    host.touch(connection);
+    host.sent(connection);
 }

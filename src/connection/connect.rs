@@ -209,7 +209,7 @@ impl Connection {
         let reason = ReasonCode::SUCCESS;
         let packet = Packet::Connack(Connack { session_present, reason, properties });
         encode(&packet, connect.version, host.link(self.key).out.bytes());
-        host.touch(self.key);
+        host.sent(self.key);
     }
 
     /// CONNACK with a failure [MQTT-3.2.2-7]; version 3 knows fewer reasons.
@@ -219,6 +219,7 @@ impl Connection {
         reason: ReasonCode,
         what: &'static str,
     ) {
+        host.metrics().connects_refused.increment();
         let config = Arc::clone(host.config());
         let v5 = self.version == Version::V5;
         if !v5 && is_malformed(reason) {
@@ -234,7 +235,7 @@ impl Connection {
         let reason = if v5 { reason } else { ReasonCode(reason.connack_v3()) };
         let packet = Packet::Connack(Connack { session_present: false, reason, properties });
         encode(&packet, self.version, host.link(self.key).out.bytes());
-        host.touch(self.key);
+        host.sent(self.key);
     }
 }
 

@@ -204,7 +204,7 @@ fn send(
     expiry: Option<u32>,
     shapes: &mut Shapes,
 ) -> Result<(), DropReason> {
-    if !ids.is_empty() || link.aliases.is_some() {
+    if !ids.is_empty() || link.aliases.is_some() || !shapes.is_shared() {
         let mut head = head(link.version, outgoing, qos, ids, expiry);
         head.retain = retain;
         head.packet_id = packet_id;

@@ -60,5 +60,5 @@ pub fn write_disconnect<H: Host>(
         packet.server_reference = None;
         encode(&Packet::Disconnect(packet), Version::V5, out);
     }
-    host.touch(connection);
+    host.sent(connection);
 }

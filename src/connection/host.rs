@@ -68,12 +68,12 @@ pub trait Host {
     fn metrics(&self) -> &ShardMetrics;
     /// Enhanced authentication methods on offer.
     fn methods(&self) -> &Methods;
-    /// The outgoing side of a connection of this shard.
+    /// The outgoing side of a connection of this shard, with a buffer to write to.
     fn link(&mut self, connection: Key) -> &mut Link;
     /// A session of this shard; the caller holds its key from [`Opened::Here`].
     fn session(&mut self, session: Key) -> &mut Session;
-    /// Marks the connection for the flush at the end of the turn.
-    fn touch(&mut self, connection: Key);
+    /// A packet was written to the connection's link: it is flushed at the end of the turn.
+    fn sent(&mut self, connection: Key);
     /// User name and password, or their absence.
     fn authenticate(&mut self, username: Option<&str>, password: Option<&[u8]>) -> Verdict;
     /// Whether the session's Client may publish to `topic`.

@@ -28,6 +28,8 @@ pub struct Link {
     /// QoS 1 and 2 messages that may be in flight: the lower of the Client's Receive Maximum
     /// and the broker's own limit.
     pub send_quota: u16,
+    /// Unsent bytes when last counted.
+    pub counted: usize,
     /// Protocol version of the Client.
     pub version: Version,
     /// The last write was cut short; the socket will say when it takes more.
@@ -46,6 +48,7 @@ impl Default for Link {
             session: None,
             maximum_packet_size: u32::MAX,
             send_quota: 0,
+            counted: 0,
             version: Version::V311,
             blocked: false,
             dirty: false,

@@ -280,6 +280,13 @@ impl Connection {
                     Err(error) => Flow::Close(error.into()),
                 };
             }
+            // So are these: an identifier and nothing else.
+            State::Running(running) if frame.body.len() == 2 => {
+                let session = running.session;
+                if let Some(flow) = self.handle_short_ack(host, session, frame) {
+                    return flow;
+                }
+            }
             State::AwaitConnect => self.version = peek_version(raw).unwrap_or(self.version),
             State::Running(_) | State::Authenticating(_) => {}
         }
@@ -326,7 +333,7 @@ impl Connection {
 
     fn handle_pingreq<H: Host>(&mut self, host: &mut H) -> Flow {
         host.link(self.key).out.bytes().extend_from_slice(&[0xD0, 0]);
-        host.touch(self.key);
+        host.sent(self.key);
         Flow::Continue
     }
 

@@ -28,12 +28,20 @@ pub struct Shapes {
     frames: [Frame; SHAPES],
     /// One bit for each frame that belongs to the present message.
     valid: u16,
+    shared: bool,
 }
 
 impl Shapes {
-    /// Another message begins.
-    pub fn reset(&mut self) {
+    /// Another message begins; `shared` when it goes to more than one session, so that encoding
+    /// it apart from the output buffer pays.
+    pub fn reset(&mut self, shared: bool) {
         self.valid = 0;
+        self.shared = shared;
+    }
+
+    /// See [`Shapes::reset`].
+    pub(super) fn is_shared(&self) -> bool {
+        self.shared
     }
 
     /// The frame for that shape. `expiry` is the same for all of one message.

@@ -42,7 +42,7 @@ impl Connection {
             codes: &codes,
         };
         encode(&Packet::Suback(suback), self.version, host.link(self.key).out.bytes());
-        host.touch(self.key);
+        host.sent(self.key);
         host.start_replays(session);
         Flow::Continue
     }
@@ -115,7 +115,7 @@ impl Connection {
             codes: &codes,
         };
         encode(&Packet::Unsuback(unsuback), self.version, host.link(self.key).out.bytes());
-        host.touch(self.key);
+        host.sent(self.key);
         Flow::Continue
     }
 }

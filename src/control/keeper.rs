@@ -77,8 +77,8 @@ async fn until_end<F: Future>(mut life: Pin<Box<F>>) -> Result<(), Box<dyn Any +
     end.and(dropped)
 }
 
-/// What the panic said.
-fn words(panic: &(dyn Any + Send)) -> &str {
+/// What a panic with this payload said.
+pub fn words(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no reason given")
 }
@@ -117,6 +117,12 @@ mod tests {
                 _ => context.stop(),
             }
         }
+
+        /// Called too when what the panic left is dropped.
+        fn stopping(&mut self, _: &mut Self::Context) -> Running {
+            assert_ne!(self.lives.get(), 1, "again");
+            Running::Stop
+        }
     }
 
     #[derive(Message)]
@@ -126,9 +132,7 @@ mod tests {
     impl Handler<Die> for Frail {
         type Result = ();
 
-        fn handle(&mut self, _: Die, context: &mut Self::Context) {
-            // Leaves work behind that panics again when the future is dropped.
-            context.spawn(async { panic!("again") }.into_actor(self));
+        fn handle(&mut self, _: Die, _: &mut Self::Context) {
             panic!("on purpose");
         }
     }

@@ -15,8 +15,8 @@
 //! it.
 //!
 //! # Meeting the data plane
-//! Through [`DataPlane`] alone, which is [`shard::Handle`](crate::shard::Handle) in the broker and a
-//! fake in tests. Its calls return at once.
+//! Through [`DataPlane`] alone, which is [`shard::Handle`](crate::shard::Handle) in the broker
+//! and a fake in tests. Its calls return at once.
 
 pub mod keeper;
 pub mod listeners;

@@ -56,14 +56,15 @@ macro_rules! for_each_metric {
             Counter protocol_errors "Connections closed for a breach of the protocol";
             Counter receive_maximum_exceeded "Clients that broke the Receive Maximum";
             Gauge sessions "Sessions held, connected or not";
+            Gauge session_bytes "Bytes of sessions, without their queues";
             Counter sessions_expired "Sessions ended by their expiry interval";
             Gauge subscriptions "Subscriptions, shared ones included";
             Gauge subscriptions_shared "Shared subscriptions";
+            Gauge subscription_bytes "Bytes of subscription tables";
             Gauge retained_messages "Retained Messages held";
             Gauge retained_bytes "Bytes of Retained Messages held";
             Gauge queued_messages "Messages waiting in sessions' rings";
             Gauge queued_bytes "Bytes waiting in sessions' rings";
-            Gauge inflight_messages "QoS 1 and 2 messages sent and not yet acknowledged";
             Gauge output_bytes "Bytes waiting for clients' sockets";
             Gauge input_bytes "Bytes of incomplete packets held for connections";
             Counter mailbox_pushes "Batches pushed to other shards";

@@ -186,7 +186,7 @@ mod tests {
         assert_eq!(picks(&mut members, strategy, 4, not_1), [0, 2, 0, 2]);
         let only_3 = |session| (session == 3).then_some(0);
         assert_eq!(picks(&mut members, strategy, 2, only_3), [3, 3]);
-        assert_eq!(picks(&mut members, strategy, 2, |_| None), []);
+        assert_eq!(picks(&mut members, strategy, 2, |_| None), [] as [u32; 0]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::protocol::Message;
 use crate::router::{Matches, RetainedStore, Stamp, SubscriptionTable, TopicCache};
 use crate::session::{QueueFull, QueueLimits, Session};
 use crate::sync::Arc;
-use crate::util::{GenSlab, Key, Limits, Now, Rng, Wheel};
+use crate::util::{BufPool, GenSlab, Key, Limits, Now, Rng, Wheel};
 
 /// Unflushed output, in bytes over all connections, at which the driver flushes at once instead
 /// of at the end of the turn: what a turn can pile up stays bounded.
@@ -27,6 +27,9 @@ const OUTBOX_MAX: usize = 1 << 20;
 
 /// Deliveries that one connection's messages may cause in a turn before others go first.
 pub(super) const DELIVERIES_MAX: usize = 16 * 1024;
+
+/// Output buffers kept for later use, and the largest of them, in bytes.
+const POOL: (usize, usize) = (256, 64 * 1024);
 
 /// What a timer is for. Timers are not cancelled: whoever is due checks its own deadline.
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +76,8 @@ pub struct Core {
     pub(super) via_owner: HashMap<u64, u32, foldhash::fast::FixedState>,
     pub(super) timers: Wheel<Timer>,
     pub(super) outboxes: Vec<Outbox>,
+    /// Output buffers in waiting.
+    pub(super) pool: BufPool,
     pub(super) dirty: Vec<Key>,
     /// Connections that the core has ended; the engine closes them.
     pub(super) ended: Vec<(Key, Close)>,
@@ -114,6 +119,7 @@ impl Core {
             via_owner: HashMap::with_hasher(foldhash::fast::FixedState::default()),
             timers: Wheel::new(now.mono_ms),
             outboxes,
+            pool: BufPool::new(POOL.0, POOL.1),
             dirty: Vec::new(),
             ended: Vec::new(),
             events: Vec::new(),
@@ -157,6 +163,12 @@ impl Core {
             link.dirty = true;
             self.dirty.push(connection);
         }
+    }
+
+    pub(super) fn count_sessions(&self) {
+        let count = self.sessions.len() as i64;
+        self.metrics().sessions.set(count);
+        self.metrics().session_bytes.set(count * size_of::<Session>() as i64);
     }
 
     pub(super) fn count_drop(&self, reason: DropReason) {

@@ -15,7 +15,7 @@ use crate::connection::Wants;
 use crate::reactor::{Handler, Reactor};
 use crate::sync::{Arc, Batches};
 use crate::transport::{AcceptState, Acceptor, Stream};
-use crate::util::{BufPool, Key, Now};
+use crate::util::{Key, Now};
 
 /// Commands taken from the mailbox in one turn.
 const MAILBOX_BUDGET: usize = 16 * 1024;
@@ -24,8 +24,6 @@ const ACCEPT_BUDGET: usize = 256;
 /// Reads of unread input before a socket is closed: what is left unread makes the kernel reset
 /// the connection, and the Client would lose our last words.
 const CLOSE_DRAIN: usize = 16;
-/// Output buffers kept for the next turn, and the largest of them, in bytes.
-const POOL: (usize, usize) = (256, 64 * 1024);
 
 /// For the driver of a shard, inside [`Command::Driver`].
 pub(super) enum DriverCommand {
@@ -72,7 +70,6 @@ pub(super) struct Driver {
     mail: Option<Batches<Command>>,
     batch: std::vec::IntoIter<Command>,
     buffer: Box<[u8]>,
-    pool: BufPool,
     /// Memory of the last list of connections to flush.
     spare: Vec<Key>,
     run: VecDeque<Key>,
@@ -96,7 +93,6 @@ impl Driver {
             mail: None,
             batch: Vec::new().into_iter(),
             buffer: vec![0; shard.config().turn.read_bytes.max(4096)].into_boxed_slice(),
-            pool: BufPool::new(POOL.0, POOL.1),
             spare: Vec::new(),
             run: VecDeque::new(),
             fresh: Vec::new(),
@@ -403,9 +399,7 @@ impl Driver {
             }
         }
         let (closing, empty) = (link.closing, link.out.is_empty());
-        if empty {
-            link.out.reset(&mut self.pool);
-        }
+        self.shard.flushed(key);
         self.shard.metrics().writes.add(writes);
         self.shard.metrics().bytes_sent.add(written as u64);
         if closing {

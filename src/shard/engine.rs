@@ -33,6 +33,8 @@ pub(super) struct Seat {
     pub(super) armed_ms: u64,
     /// It has input that the shard has not got round to.
     pub(super) waiting: bool,
+    /// Bytes of input it held when last counted.
+    counted: usize,
 }
 
 /// See the module [`crate::shard`].
@@ -84,7 +86,8 @@ impl Shard {
         debug_assert!(self.seats[index].is_none());
         let connection = make(key);
         let deadline = connection.deadline_ms(self.core.config.connect.timeout_ms);
-        self.seats[index] = Some(Seat { connection, armed_ms: u64::MAX, waiting: false });
+        self.seats[index] =
+            Some(Seat { connection, armed_ms: u64::MAX, waiting: false, counted: 0 });
         if let Some(deadline) = deadline {
             self.arm(key, deadline);
         }
@@ -136,6 +139,11 @@ impl Shard {
         };
         let progress = run(&mut seat.connection, &mut self.core);
         seat.waiting = progress == Progress::Unfinished;
+        let held = seat.connection.held();
+        let delta = held as i64 - std::mem::replace(&mut seat.counted, held) as i64;
+        if delta != 0 {
+            self.core.metrics().input_bytes.add(delta);
+        }
         let served = match progress {
             Progress::Idle => {
                 self.rearm(key);
@@ -205,10 +213,14 @@ impl Shard {
         let session = link.session.take();
         self.core.mark_dirty(key);
         let seat = self.seats.get_mut(index).and_then(Option::take);
+        let held = seat.as_ref().map_or(0, |seat| seat.counted);
+        self.core.metrics().input_bytes.add(-(held as i64));
         self.count_connections(-1);
         self.core.shared.add_load(self.core.id, -1);
-        if let Close::Refused { .. } | Close::Silent { .. } = close {
-            self.core.metrics().protocol_errors.add(1);
+        if let Close::Refused { reason, .. } = close
+            && matches!(reason, ReasonCode::MALFORMED_PACKET | ReasonCode::PROTOCOL_ERROR)
+        {
+            self.core.metrics().protocol_errors.increment();
         }
         self.log_closed(seat.as_ref(), session, close);
         if let Some(session) = session {
@@ -235,6 +247,7 @@ impl Shard {
     pub fn park(&mut self, key: Key) -> Option<Parked> {
         let seat = self.seats.get_mut(key.index as usize)?.take()?;
         self.core.links.remove(key)?;
+        self.core.metrics().input_bytes.add(-(seat.counted as i64));
         self.count_connections(-1);
         self.core.shared.add_load(self.core.id, -1);
         Some(seat.connection.park())
@@ -243,12 +256,26 @@ impl Shard {
     /// Forgets a connection that is closed and flushed.
     pub fn remove(&mut self, key: Key) {
         debug_assert!(self.is_closing(key));
-        self.core.links.remove(key);
+        if let Some(link) = self.core.links.remove(key) {
+            self.core.metrics().output_bytes.add(-(link.counted as i64));
+        }
     }
 
     /// The outgoing side of a connection.
     pub fn link(&mut self, key: Key) -> Option<&mut Link> {
         self.core.links.get_mut(key)
+    }
+
+    /// Some of a connection's output was written: memory that is free goes back.
+    pub fn flushed(&mut self, key: Key) {
+        let Some(link) = self.core.links.get_mut(key) else { return };
+        link.out.reset(&mut self.core.pool);
+        let pending = link.out.pending();
+        let delta = pending as i64 - link.counted as i64;
+        if delta != 0 {
+            link.counted = pending;
+            self.core.metrics().output_bytes.add(delta);
+        }
     }
 
     /// A connection's output has all been written: more may be waiting for that.

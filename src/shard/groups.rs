@@ -54,7 +54,7 @@ impl Core {
             _ => outgoing.publisher,
         };
         let strategy = pick_strategy(self.config.features.shared_strategy);
-        self.shapes.reset();
+        self.shapes.reset(false);
         let sessions = &self.sessions;
         let queued = |session: Key| sessions.get(session).map(|s| s.queue.len() + s.inflight.len());
         let member = self

@@ -31,14 +31,17 @@ impl Host for Core {
     }
 
     fn link(&mut self, connection: Key) -> &mut Link {
-        self.links.get_mut(connection).expect("a machine has its link as long as it runs")
+        let link = self.links.get_mut(connection).expect("a machine has its link while it runs");
+        link.out.bytes_from(&mut self.pool);
+        link
     }
 
     fn session(&mut self, session: Key) -> &mut Session {
         self.sessions.get_mut(session).expect("a running connection has its session")
     }
 
-    fn touch(&mut self, connection: Key) {
+    fn sent(&mut self, connection: Key) {
+        self.metrics().messages_sent.increment();
         self.mark_dirty(connection);
     }
 
@@ -125,6 +128,7 @@ impl Host for Core {
 
     fn spend(&mut self) -> bool {
         self.packets += 1;
+        Core::metrics(self).messages_received.increment();
         self.packets <= self.config.turn.read_packets
             && self.deliveries < DELIVERIES_MAX
             && !self.fed_congested

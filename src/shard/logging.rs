@@ -1,7 +1,7 @@
 //! Log lines of the data plane, in Mosquitto's wording. The subscriber behind `tracing` hands
 //! lines to a writer thread, so nothing here waits for a file.
 
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use crate::connection::{Close, Event};
 use crate::protocol::{ReasonCode, Version};
@@ -33,6 +33,13 @@ fn write_one(event: Event) {
             info!(target: "notice", "Client {peer} not connected: {what}.");
         }
         Event::Closed { peer, client_id, close, reason } => closed(peer, &client_id, close, reason),
+        Event::Dropping { client_id, reason } => {
+            warn!(
+                target: "warning",
+                "Outgoing messages are being dropped for client {client_id}: {}.",
+                reason.help().to_lowercase()
+            );
+        }
         Event::Subscribed { client_id, filter, code } => {
             debug!(target: "subscribe", "{client_id} {} {filter}", code.0);
         }

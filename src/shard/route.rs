@@ -7,14 +7,14 @@ use smallvec::SmallVec;
 use super::Command;
 use super::core::Core;
 use crate::connection::{
-    Close, DeliverLimits, Link, Outcome, Outgoing, Routed, Shapes, Target, deliver,
+    Close, DeliverLimits, Event, Link, Outcome, Outgoing, Routed, Shapes, Target, deliver,
 };
 use crate::metrics::{DropReason, ShardMetrics};
 use crate::protocol::{QoS, ReasonCode, SubscribeOptions};
 use crate::router::{FilterId, Group, Matches, Subscriber, SubscriptionTable};
 use crate::session::{Session, SubscriptionIds};
 use crate::sync::Arc;
-use crate::util::{GenSlab, Key};
+use crate::util::{BufPool, GenSlab, Key};
 
 /// Where messages of one topic go; valid while the router's stamp for the topic stays.
 #[derive(Debug, Default)]
@@ -69,6 +69,8 @@ pub(super) struct Delivering<'c> {
     ended: &'c mut Vec<(Key, Close)>,
     metrics: &'c ShardMetrics,
     limits: DeliverLimits,
+    pool: &'c mut BufPool,
+    events: &'c mut Vec<Event>,
     unflushed: &'c mut usize,
     deliveries: &'c mut usize,
     /// Memory is short: QoS 0 is given up first, then what would have to be queued.
@@ -91,6 +93,9 @@ impl Delivering<'_> {
             return Outcome::Dropped(DropReason::MemoryPressure);
         }
         let queued = (session.queue.len(), session.queue.bytes());
+        if let Some(link) = &mut link {
+            link.out.bytes_from(self.pool);
+        }
         let outcome =
             deliver(session, link.as_deref_mut(), outgoing, target, self.shapes, &self.limits);
         self.metrics.queued_messages.add(session.queue.len() as i64 - queued.0 as i64);
@@ -107,12 +112,16 @@ impl Delivering<'_> {
                     self.dirty.push(connection);
                 }
             }
-            Outcome::Queued | Outcome::NotOwed => {}
+            Outcome::Queued => reset_idle(link, self.pool),
+            Outcome::NotOwed => self.metrics.dropped(DropReason::Qos0Offline),
             Outcome::QueuedInstead(reason) | Outcome::Dropped(reason) => {
                 self.metrics.dropped(reason);
+                note_drop(session, reason, self.events);
+                reset_idle(link, self.pool);
             }
             Outcome::Overflow(reason) => {
                 self.metrics.dropped(reason);
+                note_drop(session, reason, self.events);
                 if let Some(connection) = connection {
                     let reason = ReasonCode::QUOTA_EXCEEDED;
                     self.ended.push((connection, Close::refused(reason, "queue full")));
@@ -120,6 +129,21 @@ impl Delivering<'_> {
             }
         }
         outcome
+    }
+}
+
+/// A buffer that nothing was written to goes back.
+fn reset_idle(link: Option<&mut Link>, pool: &mut BufPool) {
+    if let Some(link) = link {
+        link.out.reset(pool);
+    }
+}
+
+/// Says once, until the queue has emptied, that a Client is losing messages.
+fn note_drop(session: &mut Session, reason: DropReason, events: &mut Vec<Event>) {
+    if !session.drop_noted {
+        session.drop_noted = true;
+        events.push(Event::Dropping { client_id: (*session.client_id).into(), reason });
     }
 }
 
@@ -182,6 +206,8 @@ impl Core {
             ended: &mut self.ended,
             metrics: &self.shared.metrics[usize::from(self.id)],
             limits: self.limits,
+            pool: &mut self.pool,
+            events: &mut self.events,
             unflushed: &mut self.unflushed,
             deliveries: &mut self.deliveries,
             pressure: self.shared.pressure(),
@@ -191,7 +217,9 @@ impl Core {
 
     /// Delivers to this shard's subscribers of the given slots of its table.
     fn expand(&mut self, slots: &[u32], outgoing: &mut Outgoing<'_>) {
-        self.shapes.reset();
+        let shared = slots.len() > 1
+            || slots.first().is_some_and(|slot| self.table.subscribers(*slot).len() > 1);
+        self.shapes.reset(shared);
         if slots.len() > 1 && !self.config.features.duplicates {
             return self.expand_merged(slots, outgoing);
         }
@@ -250,6 +278,7 @@ pub(super) fn unpack(packed: u8) -> SubscribeOptions {
 
 /// Counts a PUBLISH sent.
 pub(super) fn count_sent(metrics: &ShardMetrics, qos: QoS) {
+    metrics.messages_sent.increment();
     match qos {
         QoS::AtMostOnce => &metrics.publish_sent_qos0,
         QoS::AtLeastOnce => &metrics.publish_sent_qos1,

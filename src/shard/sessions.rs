@@ -45,7 +45,8 @@ impl Core {
         session.will = request.will.take();
         let key = self.sessions.insert(session);
         self.shared.directory.settle(&request.client_id, self.id, key);
-        self.metrics().sessions.add(1);
+        self.count_sessions();
+        self.metrics().clients_connected.add(1);
         Opened::Here { session: key, present: false }
     }
 
@@ -61,6 +62,7 @@ impl Core {
             session.inflight.start_connection();
         }
         self.set_online(key, true);
+        self.metrics().clients_connected.add(1);
         Opened::Here { session: key, present: true }
     }
 
@@ -79,7 +81,9 @@ impl Core {
         self.set_online(key, false);
         let now = self.now.mono_ms;
         let Some(session) = self.sessions.get_mut(key) else { return };
-        session.connection = None;
+        if session.connection.take().is_some() {
+            self.shared.metrics[usize::from(self.id)].clients_connected.add(-1);
+        }
         let mut will = session.will.take().filter(|_| with_will);
         if session.expiry_s == 0 {
             let publisher = session.id;
@@ -148,7 +152,7 @@ impl Core {
         }
         self.count_subscriptions();
         self.shared.directory.release(&session.client_id, self.id);
-        self.metrics().sessions.add(-1);
+        self.count_sessions();
         self.metrics().queued_messages.add(-(session.queue.len() as i64));
         self.metrics().queued_bytes.add(-(session.queue.bytes() as i64));
         self.return_group_messages(&mut session, &groups);
@@ -222,13 +226,18 @@ impl Core {
         loop {
             let Some(session) = self.sessions.get_mut(key) else { return };
             let Some(connection) = session.connection else { return };
+            if !session.waits() {
+                return;
+            }
             let Some(link) = self.links.get_mut(connection) else { return };
             if link.closing {
                 return;
             }
             let replaying = session.replay.is_some();
+            link.out.bytes_from(&mut self.pool);
             let queued = (session.queue.len(), session.queue.bytes());
             let pumped = pump(session, link, &self.limits, if replaying { 1 } else { u32::MAX });
+            session.drop_noted &= !session.queue.is_empty();
             let delta = (
                 session.queue.len() as i64 - queued.0 as i64,
                 session.queue.bytes() as i64 - queued.1 as i64,
@@ -246,9 +255,11 @@ impl Core {
             }
             metrics.dropped_many(DropReason::Expired, u64::from(pumped.expired));
             metrics.dropped_many(DropReason::Oversize, u64::from(pumped.oversize));
+            metrics.messages_sent.add(u64::from(pumped.sent));
             if pumped.sent > 0 {
                 self.mark_dirty(connection);
             }
+            self.reset_idle(connection);
             if !replaying {
                 return;
             }
@@ -260,8 +271,16 @@ impl Core {
         }
     }
 
+    /// A buffer that nothing was written to goes back.
+    fn reset_idle(&mut self, connection: Key) {
+        if let Some(link) = self.links.get_mut(connection) {
+            link.out.reset(&mut self.pool);
+        }
+    }
+
     pub(super) fn count_subscriptions(&self) {
         let shared = self.table.member_count() as i64;
+        self.metrics().subscription_bytes.set(self.table.footprint() as i64);
         self.metrics().subscriptions.set(self.table.subscription_count() as i64 + shared);
         self.metrics().subscriptions_shared.set(shared);
     }

@@ -40,9 +40,11 @@ impl Shard {
             return;
         }
         if seat.connection.session().is_some() {
+            self.core.metrics().keep_alive_expired.increment();
             let close = Close::refused(ReasonCode::KEEP_ALIVE_TIMEOUT, "keep alive timeout");
             self.close_with_goodbye(key, close);
         } else {
+            self.core.metrics().connects_timed_out.increment();
             self.finish(key, Close::Silent { what: "no CONNECT in time" });
         }
     }

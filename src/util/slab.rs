@@ -196,8 +196,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn behaves_as_a_list_of_live_keys(ops in prop::collection::vec((0..3u8, 0..64usize), 0..300))
-        {
+        fn behaves_as_a_list_of_live_keys(
+            ops in prop::collection::vec((0..3u8, 0..64usize), 0..300),
+        ) {
             let mut slab = GenSlab::new();
             let mut issued: Vec<(Key, u32, bool)> = Vec::new();
             for (n, (op, pick)) in ops.into_iter().enumerate() {

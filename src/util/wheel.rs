@@ -9,8 +9,8 @@
 //! Ten levels of 64 slots. A slot of level `n` spans `64^n` ticks of [`TICK_MS`], so the levels
 //! cover every `u64` deadline. An entry sits at the level of the highest base-64 digit in which its
 //! tick differs from the wheel's own, and moves down when the wheel reaches the slot: at most
-//! nine moves in its life, and the expected number is one or two. Occupied slots are bits in a word
-//! per level, so a jump of the clock costs what it passes, not what it skips.
+//! nine moves in its life. Occupied slots are bits in a word per level, so a jump of the clock
+//! costs what it passes, not what it skips.
 //!
 //! # Accuracy
 //! For an `advance(now)`: every deadline `<= now - TICK_MS` has come out, none `> now` has.

@@ -194,6 +194,16 @@ fn messages_name_the_file_the_line_the_option_and_the_mend() {
             "p.toml:2: option 'max_qs' is unknown. The nearest known name is 'max_qos'.",
         ),
         (
+            "max_qs = 1",
+            "p.toml:1: option 'max_qs' is unknown. The nearest known name is 'max_qos', an option \
+             of a listener.",
+        ),
+        (
+            "[[listener]]\nstrickt = true",
+            "p.toml:2: option 'strickt' is unknown. The nearest known name is 'strict', above the \
+             listeners.",
+        ),
+        (
             "password_file = \"p\"",
             "p.toml:1: Mosquitto's option 'password_file' is not supported. Remove it; \
              docs/options.md lists what there is.",

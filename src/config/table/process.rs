@@ -10,7 +10,7 @@ options! {
     /// How many shards to run. A shard is one thread with its own event loop, connections and
     /// sessions.
     shards: Option<i64> = None,
-        Spec::between(1, 1024).unset("one for each core the process may use"),
+        Spec::between(1, 256).unset("one for each core the process may use"),
         Restart, Pondhawk, flag "--shards";
 
     /// Whether each shard's thread is tied to one core.

@@ -57,7 +57,7 @@ impl DataPlane for FakePlane {
     }
 
     fn snapshot(&self) -> Snapshot {
-        Snapshot::default()
+        Snapshot::zero()
     }
 
     fn pressure(&self, _: u8) {}

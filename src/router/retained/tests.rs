@@ -108,7 +108,7 @@ impl World {
             }
         }
         assert_eq!(self.store.len(), self.model.len());
-        assert_eq!(self.store.bytes(), self.model.values().map(Item::footprint).sum());
+        assert_eq!(self.store.bytes(), self.model.values().map(Item::footprint).sum::<usize>());
     }
 }
 

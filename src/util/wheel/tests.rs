@@ -17,8 +17,8 @@ fn due(wheel: &mut Wheel<u64>, now_ms: u64) -> Vec<u64> {
 fn fires_at_the_deadline_rounded_up_to_a_tick() {
     let mut wheel = Wheel::new(0);
     wheel.insert(100, 1);
-    assert_eq!(due(&mut wheel, 100), []);
-    assert_eq!(due(&mut wheel, 127), []);
+    assert_eq!(due(&mut wheel, 100), [] as [u64; 0]);
+    assert_eq!(due(&mut wheel, 127), [] as [u64; 0]);
     assert_eq!(wheel.next_deadline(127), Some(128));
     assert_eq!(due(&mut wheel, 128), [1]);
     assert_eq!((wheel.len(), wheel.next_deadline(128)), (0, None));
@@ -54,7 +54,7 @@ fn a_clock_that_goes_back_does_nothing() {
     let mut wheel = Wheel::new(10_000);
     wheel.insert(10_500, 1);
     due(&mut wheel, 10_400);
-    assert_eq!(due(&mut wheel, 0), []);
+    assert_eq!(due(&mut wheel, 0), [] as [u64; 0]);
     assert_eq!(due(&mut wheel, 10_600), [1]);
 }
 

@@ -1,0 +1,11 @@
+//! What is measured: latencies, the order of messages, and the processes involved.
+
+mod flow;
+mod latency;
+mod process;
+mod stats;
+
+pub use flow::FlowTracker;
+pub use latency::{Latency, Summary};
+pub use process::{CpuDelta, Memory, ProcessSample};
+pub use stats::{Fit, fit_line, median};

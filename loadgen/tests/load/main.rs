@@ -1,0 +1,5 @@
+//! The built program against brokers.
+
+mod mosquitto;
+mod null_broker;
+mod support;

@@ -1,0 +1,136 @@
+//! Brokers to run against, and what the generator says of them.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+
+use serde_json::Value;
+
+const LOADGEN: &str = env!("CARGO_BIN_EXE_loadgen");
+const MOSQUITTO: &str = "/usr/sbin/mosquitto";
+
+/// A broker process, killed when dropped.
+pub struct Broker {
+    child: Child,
+    pub port: u16,
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Broker {
+    /// The null broker of this program.
+    pub fn null(threads: u32) -> Self {
+        let mut child = Command::new(LOADGEN)
+            .args(["null", "--port", "0", "--threads", &threads.to_string()])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let port = line.trim().rsplit(':').next().unwrap().parse().unwrap();
+        Self { child, port }
+    }
+
+    /// Mosquitto, where it is installed.
+    pub fn mosquitto() -> Option<Self> {
+        if !Path::new(MOSQUITTO).exists() {
+            return None;
+        }
+        let port = free_port();
+        let child = Command::new(MOSQUITTO)
+            .args(["-p", &port.to_string()])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+            thread::yield_now();
+        }
+        Some(Self { child, port })
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// Exit code and JSON of `loadgen LINE --json`.
+pub fn loadgen(line: &str) -> (i32, Value) {
+    let output = run(&format!("{line} --json"));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    let json = serde_json::from_str(&text).unwrap_or_else(|_| Value::String(text + &errors));
+    (output.status.code().unwrap(), json)
+}
+
+/// Exit code and errors of `loadgen LINE`.
+pub fn complaint(line: &str) -> (i32, String) {
+    let output = run(line);
+    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+fn run(line: &str) -> Output {
+    Command::new(LOADGEN).args(line.split_whitespace()).output().unwrap()
+}
+
+/// A load of a fraction of a second.
+pub fn short(load: &str, port: u16) -> (i32, Value) {
+    loadgen(&format!("{load} --target 127.0.0.1:{port} --duration 300ms --warmup 50ms"))
+}
+
+pub fn number(json: &Value, pointer: &str) -> u64 {
+    json.pointer(pointer).and_then(Value::as_u64).unwrap_or_else(|| panic!("{pointer} in {json}"))
+}
+
+/// What a [`Proxy`] does with a PUBLISH on its way to the client, given how many came before it.
+pub type Meddle = fn(usize) -> usize;
+
+/// Forwards connections to `to`, and every PUBLISH to the client as often as `meddle` says.
+pub fn proxy(to: u16, meddle: Meddle) -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let client = client.unwrap();
+            let broker = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, to))).unwrap();
+            client.set_nodelay(true).unwrap();
+            broker.set_nodelay(true).unwrap();
+            let (from_client, to_broker) =
+                (client.try_clone().unwrap(), broker.try_clone().unwrap());
+            thread::spawn(move || std::io::copy(&mut &from_client, &mut &to_broker));
+            thread::spawn(move || forward(broker, client, meddle));
+        }
+    });
+    port
+}
+
+/// Packets are short here: the Remaining Length is one byte.
+fn forward(mut broker: TcpStream, mut client: TcpStream, meddle: Meddle) -> std::io::Result<()> {
+    let mut publishes = 0;
+    loop {
+        let mut packet = vec![0; 2];
+        broker.read_exact(&mut packet)?;
+        assert!(packet[1] < 0x80, "a short packet");
+        packet.resize(2 + usize::from(packet[1]), 0);
+        broker.read_exact(&mut packet[2..])?;
+        let mut copies = 1;
+        if packet[0] >> 4 == 3 {
+            copies = meddle(publishes);
+            publishes += 1;
+        }
+        for _ in 0..copies {
+            client.write_all(&packet)?;
+        }
+    }
+}
