@@ -1,9 +1,11 @@
 //! Publishers on different shards replace one Retained Message at the same time.
 
+use std::collections::HashSet;
 use std::thread;
 
 use crate::support::Version::{V5, V311};
 use crate::support::broker::{Options, each_broker};
+use crate::support::bytes::{subscribe, unsubscribe};
 use crate::support::client::Client;
 use crate::support::fresh;
 
@@ -89,6 +91,45 @@ fn what_was_acknowledged_before_a_subscription_comes_as_retained_and_once() {
             let delivery = late.receive();
             assert_eq!((delivery.text(), delivery.retain), ("newer", true));
             late.quiet(&mut publisher);
+        }
+    });
+}
+
+#[test]
+fn a_replay_that_was_cancelled_leaves_the_next_one_alone() {
+    each_broker(&Options::default(), |broker| {
+        const COUNT: usize = 40;
+        let stem = fresh("cancel");
+        let mut publisher = Client::connect(broker, V311, &fresh("cancel-p"));
+        for index in 0..COUNT {
+            for half in ["old", "new"] {
+                publisher.publish_retained(&format!("{stem}/{half}/{index}"), half, 1);
+            }
+        }
+        let (old, new) = (format!("{stem}/old/+"), format!("{stem}/new/+"));
+        let mut clients: Vec<Client> =
+            (0..8).map(|_| Client::connect(broker, V311, &fresh("cancel-c"))).collect();
+        for round in 0..400 {
+            let client = &mut clients[round % 8];
+            client.send([subscribe(V311, 1, &[(&old, 0)]), unsubscribe(V311, 2, &[&old])].concat());
+            assert_eq!(client.answer(0x90).id, 1);
+            let after = loop {
+                let packet = client.packet();
+                if packet.first & 0xF0 != 0x30 {
+                    break packet;
+                }
+                assert_eq!(packet.delivery(V311).text(), "old");
+            };
+            assert_eq!(after.answer(0xB0, V311).id, 2);
+            // The answer of another shard to the first replay may be on its way still.
+            assert_eq!(client.subscribe(&new, 0), 0);
+            let mut seen = HashSet::new();
+            for _ in 0..COUNT {
+                let delivery = client.delivery();
+                assert_eq!(delivery.text(), "new");
+                assert!(seen.insert(delivery.topic.clone()), "twice: {delivery:?}");
+            }
+            client.unsubscribe(&new);
         }
     });
 }
