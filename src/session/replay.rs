@@ -21,8 +21,8 @@ const OVERTAKEN_MAX: usize = 65_536;
 /// One subscription's replay.
 #[derive(Debug)]
 pub struct ReplayCursor {
-    /// Distinguishes this replay from an earlier one of the same filter.
-    pub id: u32,
+    /// Names this replay among all that its shard ever started.
+    pub id: u64,
     /// The Topic Filter.
     pub filter: Box<str>,
     /// Maximum QoS of the subscription.
@@ -48,16 +48,16 @@ pub struct Replay {
     pub cursors: VecDeque<ReplayCursor>,
     overtaken: HashSet<u64>,
     hasher: RandomState,
-    next_id: u32,
 }
 
 impl Replay {
-    /// Begins a replay of `filter`, in place of an unfinished one of the same filter.
-    pub fn start(&mut self, filter: &str, qos: QoS, subscription_id: u32) {
+    /// Begins a replay of `filter`, in place of an unfinished one of the same filter. `id` has
+    /// never named another replay of this session, so that a late page of that one is not taken
+    /// for a page of this.
+    pub fn start(&mut self, id: u64, filter: &str, qos: QoS, subscription_id: u32) {
         self.cancel(filter);
-        self.next_id = self.next_id.wrapping_add(1);
         self.cursors.push_back(ReplayCursor {
-            id: self.next_id,
+            id,
             filter: filter.into(),
             qos,
             subscription_id,
@@ -75,7 +75,7 @@ impl Replay {
     }
 
     /// The unfinished replay with this id.
-    pub fn cursor_mut(&mut self, id: u32) -> Option<&mut ReplayCursor> {
+    pub fn cursor_mut(&mut self, id: u64) -> Option<&mut ReplayCursor> {
         self.cursors.iter_mut().find(|cursor| cursor.id == id)
     }
 
@@ -108,9 +108,9 @@ mod tests {
     #[test]
     fn a_restarted_replay_forgets_the_old_pages() {
         let mut replay = Replay::default();
-        replay.start("a/#", QoS::AtLeastOnce, 0);
+        replay.start(1, "a/#", QoS::AtLeastOnce, 0);
         let first = replay.cursors[0].id;
-        replay.start("a/#", QoS::AtMostOnce, 5);
+        replay.start(2, "a/#", QoS::AtMostOnce, 5);
         assert_eq!(replay.cursors.len(), 1);
         assert!(replay.cursor_mut(first).is_none());
         replay.cancel("a/#");

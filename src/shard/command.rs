@@ -81,7 +81,7 @@ pub struct RetainedPull {
     /// The session that asks.
     pub session: Key,
     /// Its replay.
-    pub replay: u32,
+    pub replay: u64,
 }
 
 /// See [`Command::RetainedPage`].
@@ -89,7 +89,7 @@ pub struct RetainedPage {
     /// The session that asked.
     pub session: Key,
     /// Its replay.
-    pub replay: u32,
+    pub replay: u64,
     /// Messages, in the store's order.
     pub messages: Vec<Message>,
     /// The last topic examined; `None` when the store was read to its end.

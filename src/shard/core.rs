@@ -92,6 +92,10 @@ pub struct Core {
     pub(super) fed_congested: bool,
     pub(super) draining: bool,
     pub(super) rng: Rng,
+    /// Replays begun.
+    pub(super) replays: u64,
+    /// Answers to shards whose topics this one owns; they leave after all other mail.
+    pub(super) answers: Vec<(u16, Command)>,
     /// Commits begun.
     pub(super) commits: u64,
     next_session: u64,
@@ -131,6 +135,8 @@ impl Core {
             fed_congested: false,
             draining: false,
             rng: Rng::new(seed),
+            replays: 0,
+            answers: Vec::new(),
             commits: 0,
             next_session: 0,
             config,
@@ -210,7 +216,19 @@ impl Core {
     }
 
     /// Pushes all outboxes; the end of a turn.
+    ///
+    /// Answers to topics' other users go last: they set those shards free to send past this one,
+    /// so what they answer for has to be in every mailbox before.
     pub(super) fn post_all(&mut self) {
+        for shard in 0..self.outboxes.len() as u16 {
+            self.post(shard);
+        }
+        if self.answers.is_empty() {
+            return;
+        }
+        for (shard, answer) in std::mem::take(&mut self.answers) {
+            self.send(shard, answer);
+        }
         for shard in 0..self.outboxes.len() as u16 {
             self.post(shard);
         }

@@ -80,6 +80,8 @@ impl Host for Core {
                 (made.existed, SubscriptionRef::Group(made.slot))
             }
         };
+        self.replays += 1;
+        let replay_id = self.replays;
         if let Some(session) = self.sessions.get_mut(session) {
             if !existed {
                 session.remember(reference);
@@ -92,7 +94,7 @@ impl Host for Core {
             };
             if group.is_none() && replays {
                 let replay = session.replay.get_or_insert_default();
-                replay.start(filter, options.qos, subscription_id);
+                replay.start(replay_id, filter, options.qos, subscription_id);
             }
         }
         self.count_subscriptions();

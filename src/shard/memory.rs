@@ -38,6 +38,8 @@ pub struct Memory {
     wires: Vec<Vec<Wire>>,
     /// What the broker wrote, by wire; only for those that have something.
     received: std::collections::HashMap<Wire, Vec<u8>>,
+    /// Memory of the last list of connections to flush.
+    spare: Vec<Key>,
     /// Connections with input left, in the order of service.
     unfinished: VecDeque<Wire>,
 }
@@ -58,6 +60,7 @@ impl Memory {
             places: Vec::new(),
             wires: vec![Vec::new(); shards],
             received: std::collections::HashMap::new(),
+            spare: Vec::new(),
             unfinished: VecDeque::new(),
         }
     }
@@ -157,12 +160,15 @@ impl Memory {
     fn flush(&mut self, shard: u16) {
         let index = usize::from(shard);
         loop {
-            let dirty = self.shards[index].take_dirty(Vec::new());
-            if dirty.is_empty() {
-                return;
-            }
-            for key in dirty {
+            let spare = std::mem::take(&mut self.spare);
+            let mut dirty = self.shards[index].take_dirty(spare);
+            let done = dirty.is_empty();
+            for key in dirty.drain(..) {
                 self.flush_one(shard, key);
+            }
+            self.spare = dirty;
+            if done {
+                return;
             }
         }
     }
@@ -183,7 +189,7 @@ impl Memory {
                 }
                 link.out.consume(n);
             }
-            link.out = crate::util::OutBuf::default();
+            self.shards[index].flushed(key);
         }
         if closing {
             self.shards[index].remove(key);

@@ -76,7 +76,7 @@ impl Core {
         commit: Option<Commit>,
     ) {
         self.route_owned(&mut Outgoing::kept(message), hash);
-        self.send(origin, Command::OwnerDone { hash, commit });
+        self.answers.push((origin, Command::OwnerDone { hash, commit }));
     }
 
     /// One message that went by the owner is routed.
