@@ -2,6 +2,7 @@
 //! bytes for each, and the cost of a message to one of them. `POND_SESSIONS` sets the number.
 //!
 //! User memory only: a real connection adds the kernel's socket (about 4 kB).
+#![allow(clippy::print_stdout)] // It measures bytes and prints its own report.
 
 use std::hint::black_box;
 use std::time::Instant;

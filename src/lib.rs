@@ -9,10 +9,12 @@
 //! | 1 | [`protocol`], [`metrics`] |
 //! | 2 | [`session`], [`router`], [`auth`], [`config`] |
 //! | 3 | [`connection`] |
-//! | 4 | [`transport`], [`reactor`] |
-//! | 5 | [`shard`] |
-//! | 6 | [`control`] |
-//! | 7 | [`cli`] and the binary |
+//! | 4 | `transport`, `reactor` |
+//! | 5 | `shard` |
+//! | 6 | `control` |
+//! | 7 | `cli` and the binary |
+//!
+//! Layers 4 to 7 are there with the feature `broker`, a default.
 
 pub mod auth;
 pub mod config;

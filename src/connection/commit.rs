@@ -79,7 +79,8 @@ pub fn committed(link: &mut Link, commit: u64) -> usize {
         waiting.commit = 0;
     }
     let mut written = 0;
-    while let Some(ready) = queue.0.pop_front_if(|waiting| waiting.commit == 0) {
+    while let Some(&ready) = queue.0.front().filter(|waiting| waiting.commit == 0) {
+        queue.0.pop_front();
         let out = link.out.bytes();
         encode_ack(ready.kind, link.version, ready.packet_id, ready.reason, out);
         written += 1;

@@ -77,10 +77,12 @@ impl Connection {
         }
         let Some(will) = &connect.will else { return Ok(()) };
         if will.qos as u8 > self.listener.max_qos {
-            return refuse(ReasonCode::QOS_NOT_SUPPORTED, "will QoS above the maximum"); // [MQTT-3.2.2-12]
+            // [MQTT-3.2.2-12]
+            return refuse(ReasonCode::QOS_NOT_SUPPORTED, "will QoS above the maximum");
         }
         if will.retain && !config.features.retain {
-            return refuse(ReasonCode::RETAIN_NOT_SUPPORTED, "retained will"); // [MQTT-3.2.2-13]
+            // [MQTT-3.2.2-13]
+            return refuse(ReasonCode::RETAIN_NOT_SUPPORTED, "retained will");
         }
         Ok(())
     }

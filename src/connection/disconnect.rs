@@ -2,7 +2,6 @@
 
 use super::{Close, Flow, Host};
 use crate::protocol::{Disconnect, Packet, ReasonCode, UserProperties, Version, encode};
-use crate::session::NEVER_EXPIRES;
 use crate::util::Key;
 
 /// The Client's DISCONNECT.
@@ -15,7 +14,7 @@ pub(super) fn handle<H: Host>(host: &mut H, session: Key, packet: &Disconnect<'_
             let what = "session expiry raised from zero";
             return Close::refused(ReasonCode::PROTOCOL_ERROR, what).into();
         }
-        session.expiry_s = interval.min(maximum).min(NEVER_EXPIRES);
+        session.expiry_s = interval.min(maximum);
     }
     // Only 0x00 removes the Will [MQTT-3.14.4-3].
     Close::Disconnected { with_will: packet.reason != ReasonCode::SUCCESS }.into()

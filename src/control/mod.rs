@@ -1,6 +1,6 @@
 //! The control plane: everything that may wait, on one thread.
 //!
-//! [`run`] starts an actix system on the calling thread and returns when the broker has ended.
+//! [`run()`] starts an actix system on the calling thread and returns when the broker has ended.
 //! In it:
 //! - [`Supervisor`] leads the broker through its [`Phase`]s, binds listeners and hands them to the
 //!   shards, reloads the configuration, and stops.

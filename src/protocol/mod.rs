@@ -1,7 +1,7 @@
 //! The MQTT codec: one packet model for MQTT 3.1, 3.1.1 and 5.0, sans-IO.
 //!
-//! [`split`] cuts one Control Packet off the front of a buffer, [`decode`] turns it into a
-//! [`Packet`] that borrows from that buffer, and [`encode`] appends a packet to an output buffer.
+//! [`split`] cuts one Control Packet off the front of a buffer, [`decode()`] turns it into a
+//! [`Packet`] that borrows from that buffer, and [`encode()`] appends a packet to an output buffer.
 //! The version is a parameter; there is one set of types. The broker, the command-line clients and
 //! the load generator share this code.
 //!
@@ -11,9 +11,9 @@
 //! PUBLISH that a client receives; and a [`Message`] the broker decides to keep.
 //!
 //! # Guarantees
-//! - [`decode`] checks everything that a packet alone can tell: flags, lengths, UTF-8, identifiers,
-//!   properties (allowed here, in range, at most once), reason codes, no byte missing or left over.
-//!   What needs the state of the connection (aliases, quotas, client identifiers) is the caller's.
+//! - [`decode()`] checks everything that a packet alone can tell: flags, lengths, UTF-8,
+//!   identifiers, properties (allowed here, in range, at most once), reason codes, no byte missing
+//!   or left over. What needs the state of the connection (aliases, quotas, client identifiers) is the caller's.
 //! - The declared length never allocates, and is checked before the body has arrived.
 //! - The cost is linear in the packet's size, whatever it holds.
 //! - A view handed out ([`UserProperties`], [`SubscribeFilters`], [`ForwardProperties`]) was

@@ -44,10 +44,10 @@ pub struct Publish<'a> {
 const DUP: u8 = 1 << 3;
 const RETAIN: u8 = 1;
 
-/// Decodes a frame whose type is PUBLISH, as [`decode`](super::decode) does for it.
+/// Decodes a frame whose type is PUBLISH, as [`decode`](super::decode()) does for it.
 ///
 /// # Errors
-/// See [`decode`](super::decode). A Topic Name with wildcards or too many levels is 0x90.
+/// See [`decode`](super::decode()). A Topic Name with wildcards or too many levels is 0x90.
 #[inline]
 pub fn decode_publish<'a>(
     frame: RawFrame<'a>,

@@ -73,8 +73,8 @@ impl<V, S: Copy + Eq> TopicCache<V, S> {
         set.ways[way].as_ref().filter(|entry| entry.stamp == stamp).map(|entry| &entry.value)
     }
 
-    /// Offers what was found for `topic`, with the stamp read *before* it was looked for; whether it
-    /// was kept. `hash` is [`hash`](Self::hash) of the topic.
+    /// Offers what was found for `topic`, with the stamp read *before* it was looked for; whether
+    /// it was kept. `hash` is [`hash`](Self::hash) of the topic.
     pub fn insert(&mut self, hash: u64, topic: &str, stamp: S, value: V) -> bool {
         let at = hash as usize & (self.sets.len() - 1);
         if let Some(way) = self.sets[at].find(hash, topic) {

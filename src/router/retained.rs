@@ -26,10 +26,10 @@ pub enum ScanState {
 
 /// Retained Messages by topic, in an order that makes whatever is below a level contiguous.
 ///
-/// Walks are sliced: each call looks at a bounded number of items and returns where it stopped. The
-/// cursor is a Topic Name, so the store may change between calls in any way: what is there
-/// throughout is found exactly once, and what comes, goes or is replaced meanwhile is found as it is
-/// when the walk passes.
+/// Walks are sliced: each call looks at a bounded number of items and returns where it stopped.
+/// The cursor is a Topic Name, so the store may change between calls in any way: what is there
+/// throughout is found exactly once, and what comes, goes or is replaced meanwhile is found as it
+/// is when the walk passes.
 #[derive(Debug)]
 pub struct RetainedStore<M> {
     items: BTreeSet<ByTopic<M>>,
@@ -97,8 +97,9 @@ impl<M: RetainedItem> RetainedStore<M> {
         self.mortal
     }
 
-    /// Adds to `out` the items that match `filter`, from behind `after` on (`None`: from the start),
-    /// in the order of the store; expired ones too, until [`expire`](Self::expire) finds them.
+    /// Adds to `out` the items that match `filter`, from behind `after` on (`None`: from the
+    /// start), in the order of the store; expired ones too, until [`expire`](Self::expire) finds
+    /// them.
     ///
     /// Stops when it has found `limit_items` or looked at `limit_examined` (at least one of each).
     /// It looks at matches, and at about two items wherever a level of the filter tells it to jump:

@@ -14,8 +14,8 @@ use crate::sync::Arc;
 /// The subscriptions of the sessions that live on one shard.
 ///
 /// Plain memory, touched by its shard alone. It tells the [`Router`] when the shard gains its first
-/// or loses its last subscriber of a filter. Filters and groups are known by *slot*, a number that a
-/// session keeps for each of its subscriptions, and that is given out again once the last
+/// or loses its last subscriber of a filter. Filters and groups are known by *slot*, a number that
+/// a session keeps for each of its subscriptions, and that is given out again once the last
 /// subscriber has gone. `K` names a session, generation included.
 pub struct SubscriptionTable<K> {
     shard: u16,
@@ -164,8 +164,8 @@ impl<K: Copy + Eq + Hash> SubscriptionTable<K> {
         self.filters.get(slot as usize).map_or("", |filter| &filter.name)
     }
 
-    /// Makes `session` a member of `group` of `filter`, connected or not. Every shard counts it once
-    /// this returns. If it is a member already, its options are replaced and no more: whether it is
+    /// Makes `session` a member of `group` of `filter`, connected or not. Every shard counts it
+    /// once this returns. If it is a member already, its options are replaced and no more: whether it is
     /// connected is for [`set_online`](Self::set_online) to say.
     pub fn join(
         &mut self,

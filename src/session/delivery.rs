@@ -14,7 +14,8 @@ pub enum SubscriptionIds {
     None,
     /// Exactly one had.
     One(u32),
-    /// Several overlapping subscriptions had [MQTT-3.3.4-4]; behind a pointer, so that every other delivery stays small.
+    /// Several overlapping subscriptions had [MQTT-3.3.4-4]; behind a pointer, so that every other
+    /// delivery stays small.
     Many(Box<SmallVec<[u32; 4]>>),
 }
 

@@ -33,12 +33,15 @@ pub enum Claim {
     Existing(Home),
 }
 
+/// The ClientIds of one range of hashes.
+type Partition = Mutex<HashMap<Arc<str>, Home, RandomState>>;
+
 /// See the module's documentation.
 #[derive(Debug)]
 pub struct Directory {
     hasher: RandomState,
     /// Lock: one partition at a time, held for one map operation, no other lock inside.
-    partitions: Box<[Mutex<HashMap<Arc<str>, Home, RandomState>>]>,
+    partitions: Box<[Partition]>,
 }
 
 impl Default for Directory {
@@ -51,7 +54,7 @@ impl Default for Directory {
 }
 
 impl Directory {
-    fn partition(&self, client_id: &str) -> &Mutex<HashMap<Arc<str>, Home, RandomState>> {
+    fn partition(&self, client_id: &str) -> &Partition {
         let hash = self.hasher.hash_one(client_id);
         // The upper half: the maps use the lower bits.
         &self.partitions[(hash >> 32) as usize % PARTITIONS]

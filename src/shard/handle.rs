@@ -98,7 +98,10 @@ fn pin(id: u16) {
     let mut only = CpuSet::new();
     let pinned = only.set(*core).and_then(|()| sched_setaffinity(own, &only));
     if let Err(error) = pinned {
-        tracing::warn!(target: "warning", "Shard {id} could not be pinned to core {core}: {error}.");
+        tracing::warn!(
+            target: "warning",
+            "Shard {id} could not be pinned to core {core}: {error}."
+        );
     }
 }
 

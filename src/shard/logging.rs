@@ -75,7 +75,10 @@ fn closed(peer: std::net::SocketAddr, client_id: &str, close: Close, reason: Rea
             );
         }
         Close::Silent { what } => {
-            info!(target: "notice", "Client {client_id} [{peer}] disconnected by the broker: {what}.");
+            info!(
+                target: "notice",
+                "Client {client_id} [{peer}] disconnected by the broker: {what}."
+            );
         }
     }
 }

@@ -137,9 +137,16 @@ fn bounds_are_kept_by_every_number() {
     }
 }
 
+/// Each text is refused with the message beside it.
+fn each_is_told(cases: &[(&str, &str)]) {
+    for (text, message) in cases {
+        assert_eq!(said(text), *message, "{text}");
+    }
+}
+
 #[test]
-fn messages_name_the_file_the_line_the_option_and_the_mend() {
-    let cases = [
+fn of_an_unknown_option_the_message_names_the_nearest() {
+    each_is_told(&[
         (
             "max_queued_mesages = 5",
             "p.toml:1: option 'max_queued_mesages' is unknown. \
@@ -149,6 +156,31 @@ fn messages_name_the_file_the_line_the_option_and_the_mend() {
             "# words\nwhatever = 5",
             "p.toml:2: option 'whatever' is unknown. docs/options.md lists what there is.",
         ),
+        (
+            "[[listener]]\nmax_qs = 1",
+            "p.toml:2: option 'max_qs' is unknown. The nearest known name is 'max_qos'.",
+        ),
+        (
+            "max_qs = 1",
+            "p.toml:1: option 'max_qs' is unknown. The nearest known name is 'max_qos', an option \
+             of a listener.",
+        ),
+        (
+            "[[listener]]\nstrickt = true",
+            "p.toml:2: option 'strickt' is unknown. The nearest known name is 'strict', above the \
+             listeners.",
+        ),
+        (
+            "password_file = \"p\"",
+            "p.toml:1: Mosquitto's option 'password_file' is not supported. Remove it; \
+             docs/options.md lists what there is.",
+        ),
+    ]);
+}
+
+#[test]
+fn of_a_wrong_value_the_message_says_what_it_must_be() {
+    each_is_told(&[
         (
             "max_keepalive = 65536",
             "p.toml:1: option 'max_keepalive' is 65536. It must be an integer from 0 to 65535 \
@@ -181,6 +213,17 @@ fn messages_name_the_file_the_line_the_option_and_the_mend() {
              number of seconds, or \"never\".",
         ),
         (
+            "[[listener]]\naccept_protocol_versions = [4, 6]",
+            "p.toml:2: option 'accept_protocol_versions' is 6. It must be a list of 3 (MQTT 3.1), \
+             4 (MQTT 3.1.1) and 5 (MQTT 5.0), such as [4, 5].",
+        ),
+    ]);
+}
+
+#[test]
+fn of_what_stands_in_the_wrong_place_the_message_names_the_right_one() {
+    each_is_told(&[
+        (
             "max_qos = 1",
             "p.toml:1: option 'max_qos' belongs to a listener. Put it below a line [[listener]].",
         ),
@@ -188,25 +231,6 @@ fn messages_name_the_file_the_line_the_option_and_the_mend() {
             "[[listener]]\nport = 1\nmax_queued_messages = 1",
             "p.toml:3: option 'max_queued_messages' is not one of a listener. Put it above the \
              first [[listener]].",
-        ),
-        (
-            "[[listener]]\nmax_qs = 1",
-            "p.toml:2: option 'max_qs' is unknown. The nearest known name is 'max_qos'.",
-        ),
-        (
-            "max_qs = 1",
-            "p.toml:1: option 'max_qs' is unknown. The nearest known name is 'max_qos', an option \
-             of a listener.",
-        ),
-        (
-            "[[listener]]\nstrickt = true",
-            "p.toml:2: option 'strickt' is unknown. The nearest known name is 'strict', above the \
-             listeners.",
-        ),
-        (
-            "password_file = \"p\"",
-            "p.toml:1: Mosquitto's option 'password_file' is not supported. Remove it; \
-             docs/options.md lists what there is.",
         ),
         (
             "[limits]\nx = 1",
@@ -224,20 +248,12 @@ fn messages_name_the_file_the_line_the_option_and_the_mend() {
              bind_address.",
         ),
         (
-            "[[listener]]\naccept_protocol_versions = [4, 6]",
-            "p.toml:2: option 'accept_protocol_versions' is 6. It must be a list of 3 (MQTT 3.1), \
-             4 (MQTT 3.1.1) and 5 (MQTT 5.0), such as [4, 5].",
-        ),
-        (
             "# mine\nlistener 1883\nallow_anonymous true",
             "p.toml:2: this file is in Mosquitto's format (\"listener 1883\"). Pondhawk reads \
              TOML: write \"option = value\", and for a listener a line [[listener]] followed by \
              \"port = 1883\".",
         ),
-    ];
-    for (text, message) in cases {
-        assert_eq!(said(text), message, "{text}");
-    }
+    ]);
 }
 
 #[test]

@@ -153,8 +153,8 @@ proptest! {
             prop_assert!(by_topic.insert(item.topic.clone(), item).is_none(), "found twice");
         }
         for (topic, item) in steady {
-            // A change of this topic before the page and back to `item` after it cannot be: versions
-            // grow. A topic that kept its version was not touched.
+            // A change of this topic before the page and back to `item` after it cannot be:
+            // versions grow. A topic that kept its version was not touched.
             prop_assert_eq!(by_topic.get(&topic), Some(&item), "{} for {}", topic, filter);
         }
     }

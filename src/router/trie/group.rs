@@ -11,7 +11,8 @@ pub struct GroupId(pub u64);
 
 /// One ShareName on one Topic Filter.
 ///
-/// The counts are read live; a reader may see a member come or go a moment late, never a torn count.
+/// The counts are read live; a reader may see a member come or go a moment late, never a torn
+/// count.
 #[derive(Debug)]
 pub struct Group {
     /// The group's number.

@@ -264,7 +264,8 @@ impl<'w> Path<'w> {
         if self.multi { last.multi() } else { last.entry() }
     }
 
-    /// Retires `entry`, the path's own, if nobody needs it, and then the nodes that served it alone.
+    /// Retires `entry`, the path's own, if nobody needs it, and then the nodes that served it
+    /// alone.
     fn prune(&self, entry: &Entry, writer: &Writer<'_>) {
         if !entry.is_idle() {
             return;
