@@ -33,7 +33,7 @@ struct ThreadProgress {
 pub struct Totals {
     /// Application Messages written by publishers.
     pub sent: u64,
-    /// Application Messages that arrived at subscribers.
+    /// Application Messages that arrived at subscribers, repetitions not counted.
     pub delivered: u64,
     /// Publications whose QoS 1 or 2 exchange is complete.
     pub acked: u64,

@@ -108,7 +108,10 @@ impl Subscriber {
             context.recorder.integrity.foreign += 1;
             return;
         };
-        self.trackers[index].record(stamp.sequence);
+        // A repetition must not make room for a publisher, nor stand in for what is still missing.
+        if !self.trackers[index].record(stamp.sequence) {
+            return;
+        }
         if stamp.flow != self.run.0 {
             self.settle(context);
             self.run.0 = stamp.flow;

@@ -133,6 +133,17 @@ fn deliveries_are_acknowledged_by_their_qos() {
 }
 
 #[test]
+fn a_repetition_makes_no_room() {
+    let mut bench = Bench::subscriber(QoS::AtLeastOnce);
+    bench.receive(&CONNACK, 0).unwrap();
+    bench.receive(&[0x90, 3, 0, 1, 1], 0).unwrap();
+    let first = publish(0x30, None, 0, 0);
+    bench.receive(&[first.clone(), first].concat(), 0).unwrap();
+    assert_eq!(bench.progress, [(0, 0, 1)]);
+    assert_eq!(bench.recorder.totals.delivered, 1);
+}
+
+#[test]
 fn a_message_of_another_run_is_foreign() {
     let mut bench = Bench::subscriber(QoS::AtMostOnce);
     bench.receive(&CONNACK, 0).unwrap();

@@ -1,51 +1,73 @@
 //! What a fleet tells its threads.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use mio::Waker;
 
 /// Orders to all threads of a fleet.
 #[derive(Debug)]
 pub struct Control {
-    phase: AtomicU8,
+    /// The latest [`Order`].
+    order: AtomicU64,
     run_start_ns: AtomicU64,
     connect_limit: AtomicUsize,
     subscribe_limit: AtomicUsize,
     wakers: Box<[Waker]>,
+    /// The order that each thread has carried out.
+    reached: Box<[AtomicU64]>,
 }
 
 /// What publishers do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Phase {
     /// Connected and silent.
-    Hold = 0,
+    Hold,
     /// Publishing.
-    Run = 1,
+    Run,
     /// Disconnect and end the thread.
-    Stop = 2,
+    Stop,
+}
+
+/// A phase with the number of the order that began it, so that no thread's answer to an earlier
+/// order is taken for one to this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order(u64);
+
+impl Order {
+    /// The phase that holds before any order.
+    pub const FIRST: Self = Self(Phase::Hold as u64);
+
+    /// The phase ordered.
+    pub fn phase(self) -> Phase {
+        match self.0 & 3 {
+            0 => Phase::Hold,
+            1 => Phase::Run,
+            _ => Phase::Stop,
+        }
+    }
+
+    fn then(self, phase: Phase) -> Self {
+        Self(((self.0 >> 2) + 1) << 2 | phase as u64)
+    }
 }
 
 impl Control {
     /// Orders for the threads that `wakers` wake.
     pub fn new(wakers: Vec<Waker>) -> Self {
         Self {
-            phase: AtomicU8::new(Phase::Hold as u8),
+            order: AtomicU64::new(Order::FIRST.0),
             run_start_ns: AtomicU64::new(0),
             connect_limit: AtomicUsize::new(0),
             subscribe_limit: AtomicUsize::new(0),
+            reached: wakers.iter().map(|_| AtomicU64::new(Order::FIRST.0)).collect(),
             wakers: wakers.into(),
         }
     }
 
-    /// The phase.
-    pub fn phase(&self) -> Phase {
-        // Acquire: the start of the run was stored before the phase.
-        match self.phase.load(Ordering::Acquire) {
-            0 => Phase::Hold,
-            1 => Phase::Run,
-            _ => Phase::Stop,
-        }
+    /// The latest order.
+    pub fn order(&self) -> Order {
+        // Acquire: the start of the run was stored before the order.
+        Order(self.order.load(Ordering::Acquire))
     }
 
     /// Starts publishing; open-loop schedules begin at `start_ns`.
@@ -59,10 +81,22 @@ impl Control {
         self.run_start_ns.load(Ordering::Relaxed)
     }
 
-    /// Changes the phase and wakes all threads.
+    /// Orders a phase and wakes all threads. Orders come from one thread.
     pub fn enter(&self, phase: Phase) {
-        self.phase.store(phase as u8, Ordering::Release);
+        self.order.store(self.order().then(phase).0, Ordering::Release);
         self.wake_all();
+    }
+
+    /// Says that `thread` has ended a whole turn under `order`, with its counts published.
+    pub fn reach(&self, thread: usize, order: Order) {
+        // Release: who sees the order sees the counts of the turns up to it.
+        self.reached[thread].store(order.0, Ordering::Release);
+    }
+
+    /// Whether every thread has ended a whole turn under the latest order.
+    pub fn all_reached(&self) -> bool {
+        let order = self.order().0;
+        self.reached.iter().all(|reached| reached.load(Ordering::Acquire) == order)
     }
 
     /// How many clients may be open, over all threads.
@@ -94,5 +128,24 @@ impl Control {
 
     fn wake_all(&self) {
         (0..self.wakers.len()).for_each(|thread| self.wake(thread));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mio::{Poll, Token};
+
+    #[test]
+    fn an_answer_to_an_earlier_order_does_not_count() {
+        let poll = Poll::new().unwrap();
+        let control = Control::new(vec![Waker::new(poll.registry(), Token(0)).unwrap()]);
+        assert!(control.all_reached(), "all threads begin silent");
+        control.run_from(1);
+        control.enter(Phase::Hold);
+        assert_eq!(control.order().phase(), Phase::Hold);
+        assert!(!control.all_reached(), "the thread may still be running");
+        control.reach(0, control.order());
+        assert!(control.all_reached());
     }
 }

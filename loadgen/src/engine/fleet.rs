@@ -180,21 +180,23 @@ impl Fleet {
         self.board.totals()
     }
 
-    /// Waits until everything sent was delivered and acknowledged, or nothing came for `patience`.
+    /// After [`Fleet::pause`], waits until everything sent was delivered and acknowledged, or nothing
+    /// came for `patience`.
     pub fn settle(&self, patience: Duration) {
         let mut last = Totals::default();
         let mut moved = Instant::now();
         loop {
+            // A thread may still be in a turn that began before the pause. Once none is, what was
+            // sent is final.
+            let silent = self.control.all_reached();
             let totals = self.board.totals();
+            let complete = totals.delivered >= totals.sent * self.board.copies
+                && (!self.acknowledged || totals.acked >= totals.sent);
             if totals != last {
                 (last, moved) = (totals, Instant::now());
-            } else {
-                let complete = totals.delivered >= totals.sent * self.board.copies
-                    && (!self.acknowledged || totals.acked >= totals.sent);
-                // Counts are published once per turn: look twice before they are believed.
-                if complete && moved.elapsed() >= LOOK || moved.elapsed() > patience {
-                    return;
-                }
+            }
+            if silent && complete || moved.elapsed() > patience {
+                return;
             }
             thread::sleep(LOOK);
         }

@@ -10,7 +10,7 @@ use mio::{Events, Interest, Poll, Token};
 use crate::client::{Board, Client, Context, Ended, Load, Recorder, Role, Stage};
 use crate::clock::now_ns;
 
-use super::control::{Control, Phase};
+use super::control::{Control, Order, Phase};
 use super::link::{Link, Received, may_be_closed};
 use super::pacer::Pacer;
 use super::plan::{ClientPlan, Task};
@@ -89,7 +89,7 @@ pub struct Worker {
     sources: Sources,
     board: Arc<Board>,
     control: Arc<Control>,
-    phase: Phase,
+    order: Order,
     recorder: Recorder,
     buffer: Box<[u8]>,
     window: (u64, u64),
@@ -149,7 +149,7 @@ impl Worker {
             sources: assignment.sources,
             board: assignment.board,
             control: assignment.control,
-            phase: Phase::Hold,
+            order: Order::FIRST,
             recorder: Recorder::new(),
             buffer: vec![0; BUFFER.max(load.size * 2 + 1024)].into(),
             window: (u64::MAX, u64::MAX),
@@ -170,11 +170,11 @@ impl Worker {
     /// If polling fails.
     pub fn run(mut self) -> io::Result<(Recorder, Vec<Client>)> {
         let mut events = Events::with_capacity(1024);
-        while self.phase != Phase::Stop {
+        while self.order.phase() != Phase::Stop {
             self.wait(&mut events)?;
             self.now = now_ns();
             self.window = self.board.window();
-            self.follow_phase();
+            self.follow_order();
             self.open_connections();
             self.subscribe_idle();
             self.read_again();
@@ -187,6 +187,7 @@ impl Worker {
             self.flush();
             self.wake_others();
             self.board.publish(self.thread, &self.recorder.totals);
+            self.control.reach(self.thread, self.order);
         }
         self.disconnect();
         let clients = self.seats.into_iter().map(|seat| seat.client).collect();
@@ -197,7 +198,7 @@ impl Worker {
         let mut timeout = IDLE_POLL;
         if self.spin || !self.again.is_empty() {
             timeout = Duration::ZERO;
-        } else if self.phase == Phase::Run
+        } else if self.order.phase() == Phase::Run
             && let Some(due) = self.pacer.as_ref().and_then(Pacer::next_ns)
         {
             if due <= now_ns() {
@@ -213,13 +214,13 @@ impl Worker {
         }
     }
 
-    fn follow_phase(&mut self) {
-        let phase = self.control.phase();
-        if phase == self.phase {
+    fn follow_order(&mut self) {
+        let order = self.control.order();
+        if order == self.order {
             return;
         }
-        self.phase = phase;
-        if phase == Phase::Run {
+        self.order = order;
+        if order.phase() == Phase::Run {
             if let Some(pacer) = &mut self.pacer {
                 pacer.start(self.control.run_start_ns());
             }
@@ -290,7 +291,7 @@ impl Worker {
         } else if event.is_writable() {
             if !link.out.is_empty() {
                 mark_dirty(link, seat, &mut self.dirty);
-            } else if self.phase == Phase::Run && self.pacer.is_some() {
+            } else if self.order.phase() == Phase::Run && self.pacer.is_some() {
                 self.ready.push(seat);
             }
         }
@@ -363,7 +364,7 @@ impl Worker {
 
     /// In a closed loop, now and then looks for publishers that wait in vain.
     fn check_stalls(&mut self) {
-        let idle = self.phase != Phase::Run || self.load.window.is_none();
+        let idle = self.order.phase() != Phase::Run || self.load.window.is_none();
         if idle || self.now < self.next_check {
             return;
         }
@@ -379,7 +380,9 @@ impl Worker {
 
     /// In an open loop, finds the publishers that are due and how late that was noticed.
     fn schedule(&mut self) {
-        let Some(pacer) = self.pacer.as_mut().filter(|_| self.phase == Phase::Run) else { return };
+        let Some(pacer) = self.pacer.as_mut().filter(|_| self.order.phase() == Phase::Run) else {
+            return;
+        };
         while let Some((flow, due_ns)) = pacer.pop_due(self.now) {
             if (self.window.0..self.window.1).contains(&due_ns) {
                 self.recorder.schedule_lag.record_ns(self.now - due_ns);
@@ -394,7 +397,7 @@ impl Worker {
     /// Lets publishers that may have room write, one write for each batch.
     fn pump(&mut self) {
         let mut ready = std::mem::take(&mut self.ready);
-        if self.phase == Phase::Run {
+        if self.order.phase() == Phase::Run {
             for &seat in &ready {
                 while self.write_batch(seat) {}
             }

@@ -20,30 +20,34 @@ pub struct FlowTracker {
 }
 
 impl FlowTracker {
-    /// Takes note of one message.
+    /// Takes note of one message; `false` if it was seen before.
     #[inline]
-    pub fn record(&mut self, sequence: u32) {
+    pub fn record(&mut self, sequence: u32) -> bool {
         self.received += 1;
         if sequence == self.next {
             self.next = self.next.wrapping_add(1);
-        } else {
-            self.out_of_turn(sequence);
+            return true;
         }
+        self.out_of_turn(sequence)
     }
 
     #[cold]
-    fn out_of_turn(&mut self, sequence: u32) {
+    fn out_of_turn(&mut self, sequence: u32) -> bool {
         if (sequence.wrapping_sub(self.next) as i32) > 0 {
             if self.gaps.len() == MAX_GAPS {
                 self.gaps.remove(0);
             }
             self.gaps.push(self.next..sequence);
             self.next = sequence.wrapping_add(1);
-        } else if self.fill(sequence) {
+            return true;
+        }
+        let late = self.fill(sequence);
+        if late {
             self.reordered += 1;
         } else {
             self.duplicates += 1;
         }
+        late
     }
 
     /// Takes `sequence` out of the gap that holds it; `false` if no gap does.
@@ -87,7 +91,9 @@ mod tests {
 
     fn follow(sequence: impl IntoIterator<Item = u32>) -> FlowTracker {
         let mut tracker = FlowTracker::default();
-        sequence.into_iter().for_each(|number| tracker.record(number));
+        for number in sequence {
+            tracker.record(number);
+        }
         tracker
     }
 
@@ -124,7 +130,9 @@ mod tests {
     #[test]
     fn sequence_numbers_wrap() {
         let mut tracker = FlowTracker { next: u32::MAX - 1, ..FlowTracker::default() };
-        [u32::MAX - 1, 1, u32::MAX, 0, 2, 1].into_iter().for_each(|s| tracker.record(s));
+        for sequence in [u32::MAX - 1, 1, u32::MAX, 0, 2, 1] {
+            tracker.record(sequence);
+        }
         assert_eq!(counts(&tracker), (5, 1, 2));
     }
 
