@@ -23,9 +23,9 @@ impl Connection {
         if let Err(close) = self.check_limits(host, connect) {
             return close.into();
         }
-        if self.admitted.is_none() {
+        if self.connecting.as_ref().is_none_or(|one| one.admitted.is_none()) {
             match self.authenticate(host, connect, raw) {
-                Ok(Some(admitted)) => self.admitted = Some(admitted),
+                Ok(Some(admitted)) => self.admit(admitted),
                 Ok(None) => return Flow::Continue,
                 Err(close) => return close.into(),
             }
@@ -41,10 +41,10 @@ impl Connection {
         raw: &[u8],
         admitted: Admitted,
     ) -> Flow {
-        self.admitted = Some(admitted);
+        self.admit(admitted);
         let flow = self.open_session(host, connect);
         if matches!(flow, Flow::Move(_)) {
-            self.held_connect = raw.to_vec();
+            self.connecting.get_or_insert_default().held = raw.to_vec();
         }
         flow
     }
@@ -133,7 +133,7 @@ impl Connection {
                 username: connect.username.map(Into::into),
             });
         }
-        self.admitted = None;
+        self.connecting = None;
         host.pump(session);
         Flow::Continue
     }
@@ -201,9 +201,11 @@ impl Connection {
             server_keep_alive: keep_alive,
             response_information: response.filter(|_| asked.request_response_information),
             authentication_method: asked.authentication_method,
-            authentication_data: self.admitted.as_ref().and_then(|admitted| {
-                admitted.data.as_deref().filter(|_| asked.authentication_method.is_some())
-            }),
+            authentication_data: self
+                .connecting
+                .as_ref()
+                .and_then(|one| one.admitted.as_ref()?.data.as_deref())
+                .filter(|_| asked.authentication_method.is_some()),
             ..ConnackProperties::default()
         };
         // [MQTT-3.2.2-1]: 3.1 has no Session Present flag.

@@ -68,6 +68,15 @@ pub(super) struct Admitted {
     pub(super) data: Option<Box<[u8]>>,
 }
 
+/// State of a CONNECT under way.
+#[derive(Debug, Default)]
+pub(super) struct Connecting {
+    pub(super) admitted: Option<Admitted>,
+    /// A CONNECT whose authentication has just succeeded and whose session lives elsewhere: it
+    /// goes ahead of the input to the other shard.
+    pub(super) held: Vec<u8>,
+}
+
 /// See the module [`crate::connection`].
 #[derive(Debug)]
 pub struct Connection {
@@ -79,12 +88,10 @@ pub struct Connection {
     pub(super) listener: Arc<ListenerRuntime>,
     pub(super) peer: SocketAddr,
     pub(super) aliases: Option<Box<AliasTable>>,
-    pub(super) admitted: Option<Admitted>,
+    /// What only a CONNECT under way needs.
+    pub(super) connecting: Option<Box<Connecting>>,
     /// Input that could not be used yet: a partial packet, or what a spent budget left over.
     input: Vec<u8>,
-    /// A CONNECT whose authentication has just succeeded and whose session lives elsewhere: it
-    /// goes ahead of the input to the other shard.
-    pub(super) held_connect: Vec<u8>,
     /// Largest packet taken now; smaller before CONNECT.
     pub(super) maximum_packet_size: u32,
     /// 1.5 times Keep Alive in ms [MQTT-3.1.2-22]; 0 for none.
@@ -110,9 +117,8 @@ impl Connection {
             listener,
             peer,
             aliases: None,
-            admitted: None,
+            connecting: None,
             input: Vec::new(),
-            held_connect: Vec::new(),
             maximum_packet_size: connect_size_max,
             keep_alive_ms: 0,
             accepted_ms: now_ms,
@@ -251,7 +257,8 @@ impl Connection {
                 Ok(Some(frame)) => {
                     let size = frame.size;
                     let flow = self.handle_frame(host, frame, &rest[..size]);
-                    if !matches!(flow, Flow::Move(_)) || !self.held_connect.is_empty() {
+                    // A CONNECT moves unconsumed; one that is held apart was consumed before.
+                    if !matches!(flow, Flow::Move(_)) || self.holds_connect() {
                         used += size;
                     }
                     flow
@@ -356,15 +363,26 @@ impl Connection {
         Progress::Close(close)
     }
 
+    /// Remembers that authentication is done.
+    pub(super) fn admit(&mut self, admitted: Admitted) {
+        self.connecting.get_or_insert_default().admitted = Some(admitted);
+    }
+
+    fn holds_connect(&self) -> bool {
+        self.connecting.as_ref().is_some_and(|one| !one.held.is_empty())
+    }
+
     /// Takes the machine apart for the journey to the shard that has its session.
     pub fn park(mut self) -> Parked {
-        self.held_connect.append(&mut self.input);
+        let (mut input, admitted) =
+            self.connecting.take().map(|one| (one.held, one.admitted)).unwrap_or_default();
+        input.append(&mut self.input);
         Parked {
-            input: self.held_connect,
+            input,
             listener: self.listener,
             peer: self.peer,
             accepted_ms: self.accepted_ms,
-            admitted: self.admitted,
+            admitted,
         }
     }
 
@@ -374,7 +392,9 @@ impl Connection {
             Self::new(key, parked.listener, parked.peer, connect_size_max, parked.accepted_ms);
         connection.last_received_ms = now_ms;
         connection.input = parked.input;
-        connection.admitted = parked.admitted;
+        if let Some(admitted) = parked.admitted {
+            connection.admit(admitted);
+        }
         connection
     }
 }

@@ -82,8 +82,39 @@ enum At {
     Slot(usize),
 }
 
+/// A window that takes memory with its first message: most sessions of a large broker are idle
+/// or use QoS 0 only.
+#[derive(Debug, Default)]
+pub struct LazyInflight(Option<Box<Inflight>>);
+
+static EMPTY: Inflight = Inflight::new();
+
+impl std::ops::Deref for LazyInflight {
+    type Target = Inflight;
+
+    fn deref(&self) -> &Inflight {
+        self.0.as_deref().unwrap_or(&EMPTY)
+    }
+}
+
+impl std::ops::DerefMut for LazyInflight {
+    fn deref_mut(&mut self) -> &mut Inflight {
+        self.0.get_or_insert_default()
+    }
+}
+
 impl Default for Inflight {
     fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Tombstones tolerated beside as many open exchanges.
+const SLACK: usize = 64;
+
+impl Inflight {
+    /// An empty window.
+    pub const fn new() -> Self {
         Self {
             stuck: Vec::new(),
             slots: VecDeque::new(),
@@ -94,12 +125,7 @@ impl Default for Inflight {
             resend: 0,
         }
     }
-}
 
-/// Tombstones tolerated beside as many open exchanges.
-const SLACK: usize = 64;
-
-impl Inflight {
     /// PUBLISH packets of this connection that hold a unit of the send quota.
     pub fn quota_used(&self) -> u16 {
         self.quota_used

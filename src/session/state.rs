@@ -1,6 +1,8 @@
 //! The session itself.
 
-use super::{Delivery, Inflight, ReceivedIds, Replay, Will};
+use smallvec::SmallVec;
+
+use super::{Delivery, LazyInflight, ReceivedIds, Replay, Will};
 use crate::metrics::DropReason;
 use crate::protocol::Version;
 use crate::sync::Arc;
@@ -49,11 +51,11 @@ pub struct Session {
     /// Messages waiting for the window or for the Client, oldest first.
     pub queue: Ring<Delivery>,
     /// The outgoing window.
-    pub inflight: Inflight,
+    pub inflight: LazyInflight,
     /// Incoming QoS 2 exchanges.
     pub received: ReceivedIds,
     /// What it is subscribed to.
-    pub subscriptions: Vec<SubscriptionRef>,
+    pub subscriptions: SmallVec<[SubscriptionRef; 2]>,
     /// Will Message of the present connection, or of the last one while its delay runs.
     pub will: Option<Box<Will>>,
     /// Retained Messages being sent.
@@ -84,9 +86,9 @@ impl Session {
             id,
             client_id,
             queue: Ring::new(Limits::default()),
-            inflight: Inflight::default(),
+            inflight: LazyInflight::default(),
             received: ReceivedIds::default(),
-            subscriptions: Vec::new(),
+            subscriptions: SmallVec::new(),
             will: None,
             replay: None,
             connection: None,

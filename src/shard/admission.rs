@@ -25,8 +25,12 @@ struct Counts {
 }
 
 /// A connection's place in the counts; given back when dropped. It travels with the socket.
+/// Where nothing is limited it holds nothing.
 #[derive(Debug)]
-pub(super) struct Ticket {
+pub(super) struct Ticket(Option<Box<Place>>);
+
+#[derive(Debug)]
+struct Place {
     admission: Arc<Admission>,
     listener: Option<u32>,
     waiting: Option<IpAddr>,
@@ -41,10 +45,10 @@ impl Admission {
         address: IpAddr,
     ) -> Option<Ticket> {
         let limited = listener.max_connections != u32::MAX;
-        let mut ticket = Ticket { admission: Arc::clone(self), listener: None, waiting: None };
         if !limited && per_address == u32::MAX {
-            return Some(ticket);
+            return Some(Ticket(None));
         }
+        let mut place = Place { admission: Arc::clone(self), listener: None, waiting: None };
         let mut counts = self.counts.lock();
         let connections = counts.listeners.get(&listener.id).copied().unwrap_or(0);
         let waiting = counts.waiting.get(&address).copied().unwrap_or(0);
@@ -53,26 +57,34 @@ impl Admission {
         }
         if limited {
             counts.listeners.insert(listener.id, connections + 1);
-            ticket.listener = Some(listener.id);
+            place.listener = Some(listener.id);
         }
         if per_address != u32::MAX {
             counts.waiting.insert(address, waiting + 1);
-            ticket.waiting = Some(address);
+            place.waiting = Some(address);
         }
-        Some(ticket)
+        Some(Ticket(Some(Box::new(place))))
     }
 }
 
 impl Ticket {
     /// CONNECT is through: the connection waits no more.
     pub(super) fn connected(&mut self) {
+        if let Some(place) = &mut self.0 {
+            place.connected();
+        }
+    }
+}
+
+impl Place {
+    fn connected(&mut self) {
         if let Some(address) = self.waiting.take() {
             less(&mut self.admission.counts.lock().waiting, &address);
         }
     }
 }
 
-impl Drop for Ticket {
+impl Drop for Place {
     fn drop(&mut self) {
         self.connected();
         if let Some(listener) = self.listener {

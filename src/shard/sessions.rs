@@ -59,7 +59,9 @@ impl Core {
             session.will = request.will.take();
             session.will_at_ms = u64::MAX;
             session.expires_at_ms = u64::MAX;
-            session.inflight.start_connection();
+            if !session.inflight.is_empty() {
+                session.inflight.start_connection();
+            }
         }
         self.set_online(key, true);
         self.metrics().clients_connected.add(1);
