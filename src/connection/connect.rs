@@ -125,7 +125,7 @@ impl Connection {
         self.write_connack(host, connect, present, assigned.as_deref(), expiry_s, keep_alive);
         if host.wants().connections {
             host.log(Event::Connected {
-                peer: self.peer,
+                peer: self.peer(),
                 client_id: (*client_id).into(),
                 version: connect.version,
                 clean_start: connect.clean_start,

@@ -1,6 +1,6 @@
 //! The machine: framing, state and dispatch. What a packet does stands in its family's file.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use super::auth::Exchange;
 use super::{AliasTable, Close, Event, Flow, Host, disconnect};
@@ -10,7 +10,7 @@ use crate::protocol::{
     split,
 };
 use crate::sync::Arc;
-use crate::util::Key;
+use crate::util::{Key, Lazy};
 
 /// Where the connection stands between accept and close.
 #[derive(Debug)]
@@ -86,12 +86,13 @@ pub struct Connection {
     /// CONNECT asked not to be told Reason Strings except where always allowed.
     pub(super) request_problem_information: bool,
     pub(super) listener: Arc<ListenerRuntime>,
-    pub(super) peer: SocketAddr,
+    /// Address, IPv4 as IPv6, and port: smaller than a socket address.
+    peer: (Ipv6Addr, u16),
     pub(super) aliases: Option<Box<AliasTable>>,
     /// What only a CONNECT under way needs.
     pub(super) connecting: Option<Box<Connecting>>,
     /// Input that could not be used yet: a partial packet, or what a spent budget left over.
-    input: Vec<u8>,
+    input: Lazy<Vec<u8>>,
     /// Largest packet taken now; smaller before CONNECT.
     pub(super) maximum_packet_size: u32,
     /// 1.5 times Keep Alive in ms [MQTT-3.1.2-22]; 0 for none.
@@ -115,10 +116,10 @@ impl Connection {
             version: Version::V311,
             request_problem_information: true,
             listener,
-            peer,
+            peer: (mapped(peer.ip()), peer.port()),
             aliases: None,
             connecting: None,
-            input: Vec::new(),
+            input: Lazy::default(),
             maximum_packet_size: connect_size_max,
             keep_alive_ms: 0,
             accepted_ms: now_ms,
@@ -136,7 +137,7 @@ impl Connection {
 
     /// Network address of the Client.
     pub fn peer(&self) -> SocketAddr {
-        self.peer
+        SocketAddr::new(self.peer.0.to_canonical(), self.peer.1)
     }
 
     /// The listener that accepted it.
@@ -180,7 +181,9 @@ impl Connection {
             }
         }
         let (used, stop) = self.run(host, bytes);
-        self.input.extend_from_slice(&bytes[used..]);
+        if used < bytes.len() {
+            self.input.extend_from_slice(&bytes[used..]);
+        }
         stop.unwrap_or(Progress::Idle)
     }
 
@@ -358,7 +361,7 @@ impl Connection {
                 Close::Refused { what, .. } | Close::Silent { what } => what,
                 Close::PeerGone | Close::Disconnected { .. } => "disconnected before CONNECT",
             };
-            host.log(Event::ConnectRefused { peer: self.peer, what: what.into() });
+            host.log(Event::ConnectRefused { peer: self.peer(), what: what.into() });
         }
         Progress::Close(close)
     }
@@ -376,14 +379,9 @@ impl Connection {
     pub fn park(mut self) -> Parked {
         let (mut input, admitted) =
             self.connecting.take().map(|one| (one.held, one.admitted)).unwrap_or_default();
-        input.append(&mut self.input);
-        Parked {
-            input,
-            listener: self.listener,
-            peer: self.peer,
-            accepted_ms: self.accepted_ms,
-            admitted,
-        }
+        input.extend_from_slice(&self.input);
+        let peer = self.peer();
+        Parked { input, listener: self.listener, peer, accepted_ms: self.accepted_ms, admitted }
     }
 
     /// Puts it together again; [`Connection::resume`] then handles the CONNECT.
@@ -391,11 +389,18 @@ impl Connection {
         let mut connection =
             Self::new(key, parked.listener, parked.peer, connect_size_max, parked.accepted_ms);
         connection.last_received_ms = now_ms;
-        connection.input = parked.input;
+        *connection.input = parked.input;
         if let Some(admitted) = parked.admitted {
             connection.admit(admitted);
         }
         connection
+    }
+}
+
+fn mapped(ip: IpAddr) -> Ipv6Addr {
+    match ip {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+        IpAddr::V6(ip) => ip,
     }
 }
 

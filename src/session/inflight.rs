@@ -20,6 +20,7 @@ use std::collections::VecDeque;
 
 use super::Delivery;
 use crate::protocol::QoS;
+use crate::util::Empty;
 
 const PACKET_IDS: usize = 65_535;
 
@@ -82,24 +83,10 @@ enum At {
     Slot(usize),
 }
 
-/// A window that takes memory with its first message: most sessions of a large broker are idle
-/// or use QoS 0 only.
-#[derive(Debug, Default)]
-pub struct LazyInflight(Option<Box<Inflight>>);
-
-static EMPTY: Inflight = Inflight::new();
-
-impl std::ops::Deref for LazyInflight {
-    type Target = Inflight;
-
-    fn deref(&self) -> &Inflight {
-        self.0.as_deref().unwrap_or(&EMPTY)
-    }
-}
-
-impl std::ops::DerefMut for LazyInflight {
-    fn deref_mut(&mut self) -> &mut Inflight {
-        self.0.get_or_insert_default()
+impl Empty for Inflight {
+    fn empty() -> &'static Self {
+        static EMPTY: Inflight = Inflight::new();
+        &EMPTY
     }
 }
 

@@ -16,7 +16,7 @@ mod will;
 
 pub use delivery::{Delivery, SubscriptionIds};
 pub use directory::{Claim, Directory, Home};
-pub use inflight::{Inflight, LazyInflight, Received, Resend, Slot};
+pub use inflight::{Inflight, Received, Resend, Slot};
 pub use received::ReceivedIds;
 pub use replay::{Replay, ReplayCursor};
 pub use state::{NEVER_EXPIRES, QueueFull, QueueLimits, Session, SubscriptionRef};

@@ -3,9 +3,11 @@
 //! The message itself was routed when its PUBLISH came first; only the identifier is kept, so
 //! that a repeated PUBLISH is answered and not routed again [MQTT-4.3.3-10].
 
+use crate::util::Lazy;
+
 /// A sorted set of packet identifiers; at most 65,535 of two bytes each, none when idle.
 #[derive(Debug, Default)]
-pub struct ReceivedIds(Vec<u16>);
+pub struct ReceivedIds(Lazy<Vec<u16>>);
 
 impl ReceivedIds {
     /// Remembers `id`; false when it is already known, so the PUBLISH is a repetition.
@@ -29,7 +31,7 @@ impl ReceivedIds {
         let Ok(at) = self.0.binary_search(&id) else { return false };
         self.0.remove(at);
         if self.0.is_empty() {
-            self.0 = Vec::new();
+            self.0 = Lazy::default();
         }
         true
     }

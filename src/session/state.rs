@@ -2,11 +2,11 @@
 
 use smallvec::SmallVec;
 
-use super::{Delivery, LazyInflight, ReceivedIds, Replay, Will};
+use super::{Delivery, Inflight, ReceivedIds, Replay, Will};
 use crate::metrics::DropReason;
 use crate::protocol::Version;
 use crate::sync::Arc;
-use crate::util::{Key, Limit, Limits, Ring};
+use crate::util::{Key, Lazy, Limit, Limits, Ring};
 
 /// Session Expiry Interval of a session that never expires [MQTT-3.1.2.11.2].
 pub const NEVER_EXPIRES: u32 = u32::MAX;
@@ -49,9 +49,9 @@ pub struct Session {
     /// The ClientId, shared with the directory.
     pub client_id: Arc<str>,
     /// Messages waiting for the window or for the Client, oldest first.
-    pub queue: Ring<Delivery>,
+    pub queue: Lazy<Ring<Delivery>>,
     /// The outgoing window.
-    pub inflight: LazyInflight,
+    pub inflight: Lazy<Inflight>,
     /// Incoming QoS 2 exchanges.
     pub received: ReceivedIds,
     /// What it is subscribed to.
@@ -76,7 +76,7 @@ pub struct Session {
     pub version: Version,
     /// Number of the publish that last gathered this session, and where in the gathering it
     /// stands: how overlapping subscriptions are merged without a lookup.
-    pub gathered: (u64, u32),
+    pub gathered: (u32, u32),
 }
 
 impl Session {
@@ -85,8 +85,8 @@ impl Session {
         Self {
             id,
             client_id,
-            queue: Ring::new(Limits::default()),
-            inflight: LazyInflight::default(),
+            queue: Lazy::default(),
+            inflight: Lazy::default(),
             received: ReceivedIds::default(),
             subscriptions: SmallVec::new(),
             will: None,
@@ -133,6 +133,9 @@ impl Session {
     /// ones; returns how many.
     pub fn drop_expired(&mut self, now_ms: u64) -> usize {
         let before = self.queue.len();
+        if before == 0 {
+            return 0;
+        }
         self.queue.retain(|delivery| delivery.message.expires_at_ms().is_none_or(|at| at > now_ms));
         before - self.queue.len()
     }

@@ -66,7 +66,7 @@ pub struct Core {
     pub(super) matches: Matches,
     pub(super) shapes: Shapes,
     pub(super) gathered: Vec<Gathered>,
-    pub(super) gathering: u64,
+    pub(super) gathering: u32,
     pub(super) group_turn: u64,
     pub(super) retained: RetainedStore<Message>,
     pub(super) sweep_after: Option<Box<str>>,

@@ -244,7 +244,7 @@ impl Core {
     /// Overlapping filters: each session gets one copy, at the highest QoS, with the
     /// identifiers of all its matching subscriptions [MQTT-3.3.4-2].
     fn expand_merged(&mut self, slots: &[u32], outgoing: &mut Outgoing<'_>) {
-        self.gathering += 1;
+        self.gathering = self.gathering.wrapping_add(1);
         let mut gathered = std::mem::take(&mut self.gathered);
         for slot in slots {
             for subscriber in self.table.subscribers(*slot) {
@@ -300,14 +300,17 @@ fn excluded(
 
 fn gather(
     gathered: &mut Vec<Gathered>,
-    gathering: u64,
+    gathering: u32,
     session: &mut Session,
     subscriber: &Subscriber<Key>,
     options: &SubscribeOptions,
 ) {
     let (number, at) = session.gathered;
-    if number == gathering {
-        let one = &mut gathered[at as usize];
+    // The numbers come round one day, so the place has to hold this session as well.
+    if number == gathering
+        && let Some(one) = gathered.get_mut(at as usize)
+        && one.session == subscriber.session
+    {
         one.qos = one.qos.max(options.qos);
         one.retain_as_published |= options.retain_as_published;
         one.ids.add(subscriber.subscription_id);

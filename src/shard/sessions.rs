@@ -175,12 +175,15 @@ impl Core {
     /// not acknowledged, and those never sent. A QoS 2 exchange that has begun is nobody
     /// else's [MQTT-4.8.2-5].
     fn return_group_messages(&mut self, session: &mut Session, groups: &[Arc<Group>]) {
-        let unacknowledged: Vec<_> = session
-            .inflight
-            .drain()
+        let mut window = std::mem::take(&mut session.inflight);
+        let open = (!window.is_empty()).then(|| window.drain());
+        let unacknowledged: Vec<_> = open
+            .into_iter()
+            .flatten()
             .filter(|delivery| delivery.qos == crate::protocol::QoS::AtLeastOnce)
             .collect();
-        let queued = std::iter::from_fn(|| session.queue.pop_front());
+        let mut queue = std::mem::take(&mut session.queue);
+        let queued = std::iter::from_fn(|| if queue.is_empty() { None } else { queue.pop_front() });
         let mut lost = 0;
         for delivery in unacknowledged.into_iter().chain(queued) {
             match groups.iter().find(|group| group.id.0 == delivery.group) {

@@ -4,6 +4,7 @@
 //! passes time in and moves effects out. Nothing here allocates before its first use.
 
 pub mod clock;
+pub mod lazy;
 pub mod outbuf;
 pub mod pool;
 pub mod ring;
@@ -12,6 +13,7 @@ pub mod slab;
 pub mod wheel;
 
 pub use clock::Now;
+pub use lazy::{Empty, Lazy};
 pub use outbuf::OutBuf;
 pub use pool::BufPool;
 pub use ring::{Full, Limit, Limits, Ring};

@@ -56,6 +56,12 @@ struct Weighed<T> {
     bytes: u32,
 }
 
+impl<T> Default for Ring<T> {
+    fn default() -> Self {
+        Self::new(Limits::default())
+    }
+}
+
 impl<T> Ring<T> {
     /// An empty ring.
     pub const fn new(limits: Limits) -> Self {
