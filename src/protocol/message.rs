@@ -36,17 +36,6 @@ pub struct MessageInit<'a> {
     pub stamp: u64,
 }
 
-/// How much of a message's lifetime is left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RemainingExpiry {
-    /// The message has no Message Expiry Interval.
-    Never,
-    /// The Message Expiry Interval has passed.
-    Expired,
-    /// The Message Expiry Interval to send, in seconds, rounded up; at least 1 [MQTT-3.3.2-6].
-    Seconds(u32),
-}
-
 /// One Application Message, immutable and shared between threads.
 ///
 /// A clone is eight bytes and a reference count; Topic Name, forwarded properties and payload lie
@@ -191,19 +180,6 @@ impl Message {
         self.header().stamp
     }
 
-    /// The lifetime left at `now_ms` (monotonic milliseconds).
-    #[inline]
-    pub fn remaining_expiry_s(&self, now_ms: u64) -> RemainingExpiry {
-        match self.expires_at_ms() {
-            None => RemainingExpiry::Never,
-            Some(at) if at <= now_ms => RemainingExpiry::Expired,
-            Some(at) => {
-                let seconds = (at - now_ms).div_ceil(1000);
-                RemainingExpiry::Seconds(seconds.try_into().unwrap_or(u32::MAX))
-            }
-        }
-    }
-
     /// The heap bytes of the allocation, whoever shares it; without the allocator's overhead.
     #[inline]
     pub fn footprint(&self) -> usize {
@@ -287,20 +263,6 @@ mod tests {
         assert_eq!((message.topic(), message.payload()), ("t", &[][..]));
         assert!(message.forward().is_empty());
         assert_eq!(message.expires_at_ms(), None);
-    }
-
-    #[test]
-    fn expiry_rounds_up_and_ends_at_its_moment() {
-        let expiring =
-            |at| Message::new(MessageInit { topic: "t", expires_at_ms: at, ..Default::default() });
-        let message = expiring(Some(5_000));
-        assert_eq!(message.remaining_expiry_s(0), RemainingExpiry::Seconds(5));
-        assert_eq!(message.remaining_expiry_s(1), RemainingExpiry::Seconds(5));
-        assert_eq!(message.remaining_expiry_s(4_999), RemainingExpiry::Seconds(1));
-        assert_eq!(message.remaining_expiry_s(5_000), RemainingExpiry::Expired);
-        assert_eq!(expiring(None).remaining_expiry_s(u64::MAX), RemainingExpiry::Never);
-        let far = expiring(Some(u64::MAX - 1));
-        assert_eq!(far.remaining_expiry_s(0), RemainingExpiry::Seconds(u32::MAX));
     }
 
     #[test]

@@ -13,7 +13,8 @@
 //! # Guarantees
 //! - [`decode()`] checks everything that a packet alone can tell: flags, lengths, UTF-8,
 //!   identifiers, properties (allowed here, in range, at most once), reason codes, no byte missing
-//!   or left over. What needs the state of the connection (aliases, quotas, client identifiers) is the caller's.
+//!   or left over. What needs the state of the connection (aliases, quotas, client identifiers) is
+//!   the caller's.
 //! - The declared length never allocates, and is checked before the body has arrived.
 //! - The cost is linear in the packet's size, whatever it holds.
 //! - A view handed out ([`UserProperties`], [`SubscribeFilters`], [`ForwardProperties`]) was
@@ -62,7 +63,7 @@ pub use error::DecodeError;
 pub use filters::{FilterIter, FilterList};
 pub use forward::{ForwardProperties, ForwardValues};
 pub use frame::{MAX_PACKET_SIZE, MAX_REMAINING_LENGTH, PacketType, RawFrame, packet_size, split};
-pub use message::{Message, MessageInit, RemainingExpiry};
+pub use message::{Message, MessageInit};
 pub use packet::Packet;
 pub use publish::{Publish, SubscriptionIds, decode_publish};
 pub use publish_head::PublishHead;

@@ -165,8 +165,8 @@ impl<K: Copy + Eq + Hash> SubscriptionTable<K> {
     }
 
     /// Makes `session` a member of `group` of `filter`, connected or not. Every shard counts it
-    /// once this returns. If it is a member already, its options are replaced and no more: whether it is
-    /// connected is for [`set_online`](Self::set_online) to say.
+    /// once this returns. If it is a member already, its options are replaced and no more: whether
+    /// it is connected is for [`set_online`](Self::set_online) to say.
     pub fn join(
         &mut self,
         session: K,

@@ -6,7 +6,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 
 use crate::rumqtt::Rumqtt;
 use crate::script::Script;
-use crate::support::{Broker, PATIENCE, Scope};
+use crate::support::Scope;
+use crate::support::broker::{Broker, PATIENCE};
 
 /// A client library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,7 +161,7 @@ impl Kind {
             Library::Rumqttc => Box::new(Rumqtt::new(deliver)),
             script => Box::new(Script::start(script, deliver)),
         };
-        let session_present = client.connect(broker.port, self.version, options);
+        let session_present = client.connect(broker.address.port(), self.version, options);
         Peer { client, inbox: None, session_present }
     }
 }
@@ -219,7 +220,7 @@ impl Peer {
 
 /// Runs `scenario` with each kind against one broker.
 pub fn each_kind(scenario: impl Fn(&Broker, Kind)) {
-    let broker = Broker::start(4);
+    let broker = crate::broker(4);
     for kind in KINDS {
         let _scope = Scope(format!("{kind:?}"));
         scenario(&broker, kind);

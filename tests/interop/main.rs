@@ -4,13 +4,19 @@
 //! The libraries are moved by one small interface, so that a scenario is told once and holds for
 //! each of them. What they need is installed by `tests/run`.
 #![cfg(feature = "broker")]
-// A failing scenario says where it was.
-#![allow(clippy::print_stderr)]
 
 mod clients;
+mod lines;
 mod rumqtt;
 mod scenarios;
 mod script;
 mod stalled;
+#[path = "../support/mod.rs"]
 mod support;
 mod tools;
+
+/// A broker whose packets may be as large as the largest payload here.
+fn broker(shards: u32) -> support::broker::Broker {
+    let options = support::broker::Options::default().set("max_packet_size", 16 << 20);
+    support::broker::Broker::start(shards, &options)
+}

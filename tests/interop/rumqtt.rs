@@ -8,7 +8,7 @@ use rumqttc::{Outgoing, v5};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::clients::{Client, Connect, Message, Version};
-use crate::support::PATIENCE;
+use crate::support::broker::PATIENCE;
 
 /// As large as the broker's limit.
 const PACKET_SIZE_MAX: u32 = 16 << 20;

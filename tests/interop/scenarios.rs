@@ -3,12 +3,13 @@
 use std::sync::mpsc::channel;
 
 use crate::clients::{Connect, KINDS, Kind, Library, Message, Version, each_kind, fresh};
-use crate::support::{Broker, PATIENCE, Scope};
+use crate::support::Scope;
+use crate::support::broker::PATIENCE;
 
 /// Each library hears each library, in every pair of versions, at every QoS and in order.
 fn exchange(shards: u32) {
     const MESSAGES: u8 = 3;
-    let broker = Broker::start(shards);
+    let broker = crate::broker(shards);
     let connect = |kind: &Kind| kind.connect(&broker, &Connect::fresh());
     let mut subscribers: Vec<_> = KINDS.iter().map(connect).collect();
     for subscriber in &mut subscribers {

@@ -10,7 +10,8 @@ use std::thread;
 use serde_json::{Value, json};
 
 use crate::clients::{Client, Connect, Library, Message, Version};
-use crate::support::{PATIENCE, follow};
+use crate::lines::follow;
+use crate::support::broker::PATIENCE;
 
 /// The process; killed when dropped.
 pub struct Script {

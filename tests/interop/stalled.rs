@@ -6,7 +6,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::clients::{Connect, KINDS, Kind, Library, Message, Peer, Version};
-use crate::support::{Broker, follow, wait_for};
+use crate::lines::{follow, wait_for};
+use crate::support::broker::Broker;
 
 /// A `mosquitto_sub` of `#` that has been stopped. Killed when dropped.
 struct Stalled(Child);
@@ -16,7 +17,7 @@ impl Stalled {
         // Without a terminal its output would be held back.
         let mut child = Command::new("stdbuf")
             .args(["-oL", "mosquitto_sub", "-d", "-t", "#", "-F", "%t"])
-            .args(["-p", &broker.port.to_string(), "-q", &qos.to_string()])
+            .args(["-p", &broker.address.port().to_string(), "-q", &qos.to_string()])
             .stdout(Stdio::piped())
             .spawn()
             .expect("start mosquitto_sub; tests/run installs it");
@@ -50,7 +51,7 @@ fn pair(broker: &Broker, kind: Kind) -> (Peer, Peer) {
 #[test]
 fn a_stopped_subscriber_of_everything_hurts_nobody() {
     const MESSAGES: usize = 1000;
-    let broker = Broker::start(4);
+    let broker = crate::broker(4);
     let stalled: Vec<_> = (0..=2).map(|qos| Stalled::start(&broker, qos)).collect();
     let rumqttc = Kind { library: Library::Rumqttc, version: Version::V5 };
     let (mut publisher, mut subscriber) = pair(&broker, rumqttc);

@@ -5,7 +5,9 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 
 use crate::clients::{Version, fresh};
-use crate::support::{Broker, PATIENCE, Scope, follow, wait_for};
+use crate::lines::{follow, wait_for};
+use crate::support::Scope;
+use crate::support::broker::{Broker, PATIENCE};
 
 const VERSIONS: [Version; 3] = [Version::V31, Version::V311, Version::V5];
 
@@ -17,7 +19,7 @@ fn tool(name: &str, broker: &Broker, version: Version, arguments: &[&str]) -> Co
     };
     // Without a terminal its output would be held back.
     let mut command = Command::new("stdbuf");
-    let port = broker.port.to_string();
+    let port = broker.address.port().to_string();
     command.args(["-oL", name, "-h", "127.0.0.1", "-p", &port, "-V", version]).args(arguments);
     command
 }
@@ -89,7 +91,7 @@ impl Drop for Running {
 }
 
 fn each_version(scenario: impl Fn(&Broker, Version)) {
-    let broker = Broker::start(4);
+    let broker = crate::broker(4);
     for version in VERSIONS {
         let _scope = Scope(format!("{version:?}"));
         scenario(&broker, version);
@@ -229,7 +231,7 @@ fn rr_gets_the_answer_to_its_request() {
 
 #[test]
 fn properties_reach_the_subscriber() {
-    let broker = Broker::start(4);
+    let broker = crate::broker(4);
     let topic = fresh("properties/");
     let format = "> %C|%R|%D|%P|%F|%E|%p";
     let arguments = ["-t", &topic, "-q", "1", "-F", format];

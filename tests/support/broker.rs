@@ -20,7 +20,7 @@ use nix::unistd::Pid;
 use super::Scope;
 
 /// How long an event may take before the test gives up; generous, since the machine is shared.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The shard counts every scenario runs with.
 pub const SHARDS: [u32; 2] = [1, 4];
