@@ -56,6 +56,8 @@ impl Replay {
     /// for a page of this.
     pub fn start(&mut self, id: u64, filter: &str, qos: QoS, subscription_id: u32) {
         self.cancel(filter);
+        // Nearly always the only one.
+        self.cursors.reserve_exact(1);
         self.cursors.push_back(ReplayCursor {
             id,
             filter: filter.into(),

@@ -92,7 +92,7 @@ impl Host for Core {
                 1 => !existed,
                 _ => false,
             };
-            if group.is_none() && replays {
+            if group.is_none() && replays && self.shared.any_retained() {
                 let replay = session.replay.get_or_insert_default();
                 replay.start(replay_id, filter, options.qos, subscription_id);
             }

@@ -90,6 +90,12 @@ impl Shared {
         }
     }
 
+    /// Whether any shard keeps a Retained Message. An owner counts a message before it answers
+    /// for it, so whoever has seen a PUBLISH acknowledged finds it counted.
+    pub fn any_retained(&self) -> bool {
+        self.metrics.iter().any(|metrics| metrics.retained_messages.get() != 0)
+    }
+
     /// Live connections of all shards, about.
     pub fn connections(&self) -> usize {
         // Relaxed: see `load`.
