@@ -55,7 +55,8 @@ pub(super) fn acknowledge_message<H: Host>(
         queue.0.push_back(Waiting { kind, packet_id, reason, commit });
         return;
     }
-    acknowledge(host, connection, kind, packet_id, reason);
+    encode_ack(kind, link.version, packet_id, reason, link.out.bytes());
+    host.sent(connection);
 }
 
 /// Writes an acknowledgement that waits for nothing.

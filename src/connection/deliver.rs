@@ -98,13 +98,15 @@ pub fn deliver(
     {
         return queue(session, outgoing, qos, target, limits);
     }
-    if packet_len(link.version, qos, outgoing, target.ids.as_slice(), expiry)
-        > link.maximum_packet_size as usize
+    if link.maximum_packet_size != u32::MAX
+        && packet_len(link.version, qos, outgoing, target.ids.as_slice(), expiry)
+            > link.maximum_packet_size as usize
     {
         return Outcome::Dropped(DropReason::Oversize);
     }
+    let needed_again = shapes.is_shared() || outgoing.payload.len() >= SPLICE_MIN;
     let delivery = Delivery {
-        message: outgoing.message(),
+        message: if needed_again { outgoing.message() } else { outgoing.only_message() },
         subscription_ids: target.ids.clone(),
         group: target.group,
         qos,
@@ -235,7 +237,8 @@ fn write(
     large: Option<Message>,
 ) -> Result<(), DropReason> {
     let limit = link.maximum_packet_size as usize;
-    let len = head.encoded_len();
+    let unlimited = link.maximum_packet_size == u32::MAX;
+    let len = if unlimited { 0 } else { head.encoded_len() };
     if len > limit {
         return Err(DropReason::Oversize);
     }

@@ -93,20 +93,31 @@ impl<'a> Outgoing<'a> {
 
     /// The reference-counted message; made on first use.
     pub fn message(&mut self) -> Message {
-        self.message
-            .get_or_insert_with(|| {
-                Message::new(MessageInit {
-                    topic: self.topic,
-                    forward: self.forward,
-                    payload: self.payload,
-                    qos: self.qos,
-                    retain: self.retain,
-                    expires_at_ms: self.expires_at_ms,
-                    publisher: self.publisher,
-                    ..MessageInit::default()
-                })
-            })
-            .clone()
+        if let Some(message) = &self.message {
+            return message.clone();
+        }
+        self.message.insert(self.make()).clone()
+    }
+
+    fn make(&self) -> Message {
+        Message::new(MessageInit {
+            topic: self.topic,
+            forward: self.forward,
+            payload: self.payload,
+            qos: self.qos,
+            retain: self.retain,
+            expires_at_ms: self.expires_at_ms,
+            publisher: self.publisher,
+            ..MessageInit::default()
+        })
+    }
+
+    /// The message for the only one who needs it: a count less to keep than [`Self::message`].
+    pub(super) fn only_message(&mut self) -> Message {
+        match self.message.take() {
+            Some(message) => message,
+            None => self.make(),
+        }
     }
 
     /// What is left of its lifetime.

@@ -160,7 +160,8 @@ impl Core {
     pub(super) fn route(&mut self, outgoing: &mut Outgoing<'_>, hash: u64) -> Routed {
         let route = self.resolve(outgoing.topic, hash);
         let matched = !route.is_empty();
-        self.expand(&route.local, outgoing);
+        let more = outgoing.retain || !route.remote.is_empty() || !route.groups.is_empty();
+        self.expand(&route.local, outgoing, more);
         for (shard, filters) in &route.remote {
             let command =
                 Command::Deliver { message: outgoing.message(), filters: filters.clone() };
@@ -194,7 +195,7 @@ impl Core {
     pub(super) fn deliver_filters(&mut self, outgoing: &mut Outgoing<'_>, filters: &[FilterId]) {
         let slots: SmallVec<[u32; 4]> =
             filters.iter().filter_map(|filter| self.table.slot_of(*filter)).collect();
-        self.expand(&slots, outgoing);
+        self.expand(&slots, outgoing, true);
     }
 
     pub(super) fn delivering(&mut self) -> (&mut SubscriptionTable<Key>, Delivering<'_>) {
@@ -215,9 +216,11 @@ impl Core {
         (&mut self.table, delivering)
     }
 
-    /// Delivers to this shard's subscribers of the given slots of its table.
-    fn expand(&mut self, slots: &[u32], outgoing: &mut Outgoing<'_>) {
-        let shared = slots.len() > 1
+    /// Delivers to this shard's subscribers of the given slots of its table. `more`: the message
+    /// is needed beyond them.
+    fn expand(&mut self, slots: &[u32], outgoing: &mut Outgoing<'_>, more: bool) {
+        let shared = more
+            || slots.len() > 1
             || slots.first().is_some_and(|slot| self.table.subscribers(*slot).len() > 1);
         self.shapes.reset(shared);
         if slots.len() > 1 && !self.config.features.duplicates {

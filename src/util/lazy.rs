@@ -30,12 +30,14 @@ pub struct Lazy<T>(Option<Box<T>>);
 impl<T: Empty> Deref for Lazy<T> {
     type Target = T;
 
+    #[inline]
     fn deref(&self) -> &T {
         self.0.as_deref().unwrap_or_else(|| T::empty())
     }
 }
 
 impl<T: Empty> DerefMut for Lazy<T> {
+    #[inline]
     fn deref_mut(&mut self) -> &mut T {
         self.0.get_or_insert_default()
     }
