@@ -126,8 +126,8 @@ impl Publisher {
         true
     }
 
-    /// Messages sent and not yet delivered to all subscribers. Those not acknowledged are bounded by
-    /// the ring of packet identifiers, which is as large as the window.
+    /// Messages sent and not yet delivered to all subscribers. Those not acknowledged are bounded
+    /// by the ring of packet identifiers, which is as large as the window.
     fn outstanding(&self, board: &Board) -> u64 {
         self.sent.saturating_sub(board.completed(self.flow) + self.written_off)
     }

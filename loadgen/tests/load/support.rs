@@ -12,8 +12,13 @@ use serde_json::Value;
 const LOADGEN: &str = env!("CARGO_BIN_EXE_loadgen");
 const MOSQUITTO: &str = "/usr/sbin/mosquitto";
 
-const MOSQUITTO_CONFIG: &str =
-    "allow_anonymous true\nset_tcp_nodelay true\nmax_queued_messages 0\n";
+/// With a limit on open exchanges messages queue, and Mosquitto 2.0.11 now and then leaves them
+/// there although the client has completed every exchange.
+const MOSQUITTO_CONFIG: &str = "allow_anonymous true
+set_tcp_nodelay true
+max_inflight_messages 0
+max_queued_messages 0
+";
 
 /// A broker process, killed when dropped.
 pub struct Broker {
@@ -43,16 +48,13 @@ impl Broker {
     }
 
     /// Mosquitto, where it is installed.
-    ///
-    /// With a limit (0 for none) on open exchanges messages queue, and Mosquitto 2.0.11 now and then
-    /// leaves them there although the client has completed every exchange.
-    pub fn mosquitto(max_inflight: u16) -> Option<Self> {
+    pub fn mosquitto() -> Option<Self> {
         if !Path::new(MOSQUITTO).exists() {
             return None;
         }
         let port = free_port();
         let config = std::env::temp_dir().join(format!("loadgen-mosquitto-{port}.conf"));
-        fs::write(&config, format!("listener {port} 127.0.0.1\nmax_inflight_messages {max_inflight}\n{MOSQUITTO_CONFIG}")).unwrap();
+        fs::write(&config, format!("listener {port} 127.0.0.1\n{MOSQUITTO_CONFIG}")).unwrap();
         let child = Command::new(MOSQUITTO)
             .arg("-c")
             .arg(&config)
