@@ -18,20 +18,24 @@ struct Bench {
 
 impl Bench {
     fn publisher(qos: QoS, batch: u64, window: Option<u64>) -> Self {
-        let load = Load { qos, version: Version::V311, size: STAMP_LEN, batch, window };
-        Self::new(None, Role::Publisher(Publisher::new(0, "t", load)))
+        Self::publisher_of(Version::V311, qos, batch, window)
+    }
+
+    fn publisher_of(version: Version, qos: QoS, batch: u64, window: Option<u64>) -> Self {
+        let load = Load { qos, version, size: STAMP_LEN, batch, window };
+        Self::new(version, None, Role::Publisher(Publisher::new(0, "t", load)))
     }
 
     fn subscriber(qos: QoS) -> Self {
         let flows = FlowRange { first: 0, step: 1, count: 2 };
         let subscriber = Subscriber::new(flows, Version::V311, STAMP_LEN);
-        Self::new(Some(("t".to_owned(), qos)), Role::Subscriber(subscriber))
+        Self::new(Version::V311, Some(("t".to_owned(), qos)), Role::Subscriber(subscriber))
     }
 
-    fn new(subscription: Option<(String, QoS)>, role: Role) -> Self {
+    fn new(version: Version, subscription: Option<(String, QoS)>, role: Role) -> Self {
         let board = Board::new(2, 1, 1);
         board.record_between(0, u64::MAX);
-        let client = Client::new("c".to_owned(), Version::V311, subscription, role);
+        let client = Client::new("c".to_owned(), version, subscription, role);
         let recorder = Recorder::new();
         let mut bench = Self { client, board, recorder, progress: Vec::new(), out: Vec::new() };
         bench.client.connect(0, &mut bench.out);
@@ -178,6 +182,16 @@ fn the_window_opens_with_delivery_and_acknowledgement_at_qos_1() {
     assert!(bench.write().is_some());
     assert_eq!(bench.recorder.acknowledge.summary().unwrap().p50_us, 8);
     assert!(bench.receive(&[0x40, 2, 0, 1], 0).is_err(), "acknowledged twice");
+}
+
+#[test]
+fn a_receive_maximum_below_the_batch_makes_batches_smaller() {
+    let mut bench = Bench::publisher_of(Version::V5, QoS::AtLeastOnce, 4, Some(4));
+    let frame = 2 + 3 + 2 + 1 + STAMP_LEN;
+    // CONNACK with Receive Maximum 2.
+    bench.receive(&[0x20, 6, 0, 0, 3, 0x21, 0, 2], 0).unwrap();
+    assert_eq!(bench.write(), Some(2 * frame));
+    assert_eq!(bench.write(), None);
 }
 
 #[test]

@@ -180,8 +180,8 @@ impl Fleet {
         self.board.totals()
     }
 
-    /// After [`Fleet::pause`], waits until everything sent was delivered and acknowledged, or nothing
-    /// came for `patience`.
+    /// After [`Fleet::pause`], waits until everything sent was delivered and acknowledged, or
+    /// nothing came for `patience`.
     pub fn settle(&self, patience: Duration) {
         let mut last = Totals::default();
         let mut moved = Instant::now();

@@ -21,12 +21,3 @@ fn every_qos_and_version_is_complete() {
         assert_eq!(number(&json, "/integrity/unacknowledged"), 0, "{load}");
     }
 }
-
-#[test]
-fn a_small_receive_maximum_is_kept() {
-    // Mosquitto takes 20 open publications from a client of MQTT 5 and ends the connection at more.
-    let Some(mosquitto) = Broker::mosquitto() else { return };
-    let (code, json) = short("p2p --pairs 2 --qos 1 --version 5 --batch 64", mosquitto.port);
-    assert_eq!(code, 0, "{json}");
-    assert!(number(&json, "/totals/sent") > 0);
-}
