@@ -246,6 +246,8 @@ impl Driver {
 
     fn command(&mut self, command: Command) {
         match self.shard.command(command) {
+            // Who comes from another shard after the goodbye finds the door shut.
+            Some(Command::Adopt(_)) if self.shard.is_draining() => {}
             Some(Command::Adopt(adopt)) => {
                 if let Ok(wire) = adopt.wire.downcast::<(Stream, Ticket)>() {
                     let key = self.shard.adopt(adopt.parked);

@@ -2,8 +2,8 @@
 //! subscriptions and of the Retained Messages, timers and buffers.
 //!
 //! - [`Shard`] is the pure part: bytes, commands and time in; bytes, commands and log events
-//!   out. It has no socket and no clock, so the same code runs on sockets (`driver`), in a
-//!   simulator, and on the in-memory transport ([`memory`]) that holds a million sessions.
+//!   out. It has no socket and no clock, so the same code runs on sockets (`driver`) and on the
+//!   in-memory transport ([`memory`]) that tests step through and that holds a million sessions.
 //! - [`Core`] is the state that a connection's machine reaches through
 //!   [`connection::Host`](crate::connection::Host); the machines stand beside it.
 //! - [`Command`] is what shards say to each other; [`Handle`] is how the control plane speaks to
