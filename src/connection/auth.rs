@@ -57,15 +57,17 @@ pub(super) fn begin<H: Host>(
 }
 
 impl Connection {
+    /// The exchange that AUTH packets belong to, if the CONNECT named a method.
+    fn exchange(&mut self) -> Option<&mut Exchange> {
+        match &mut self.state {
+            State::Authenticating(exchange) => Some(exchange),
+            State::Running(running) => running.auth.as_deref_mut(),
+            State::AwaitConnect => None,
+        }
+    }
+
     pub(super) fn handle_auth<H: Host>(&mut self, host: &mut H, auth: &Auth<'_>) -> Flow {
-        let exchange = match &mut self.state {
-            State::Authenticating(exchange) => exchange,
-            State::Running(running) => match &mut running.auth {
-                Some(exchange) => exchange,
-                None => return unexpected(),
-            },
-            State::AwaitConnect => return unexpected(),
-        };
+        let Some(exchange) = self.exchange() else { return unexpected() };
         if auth.method != Some(&*exchange.method) {
             // [MQTT-4.12.0-5]
             return Close::refused(ReasonCode::PROTOCOL_ERROR, "authentication method changed")
@@ -92,14 +94,7 @@ impl Connection {
     }
 
     fn after_step<H: Host>(&mut self, host: &mut H, step: Step) -> Flow {
-        let exchange = match &mut self.state {
-            State::Authenticating(exchange) => exchange,
-            State::Running(running) => match &mut running.auth {
-                Some(exchange) => exchange,
-                None => return unexpected(),
-            },
-            State::AwaitConnect => return unexpected(),
-        };
+        let Some(exchange) = self.exchange() else { return unexpected() };
         let name = exchange.method.clone();
         match step {
             Step::Fail(reason) => Close::refused(reason, "authentication failed").into(),
