@@ -64,9 +64,6 @@ impl Connection {
             // [MQTT-3.1.3-8], [MQTT-3.1.3-9]
             return refuse(ReasonCode::CLIENT_IDENTIFIER_NOT_VALID, "empty client identifier");
         }
-        if connect.properties.user_properties.len() > config.packets.user_properties as usize {
-            return refuse(ReasonCode::QUOTA_EXCEEDED, "too many user properties");
-        }
         if config.connect.max_keep_alive != 0
             && connect.version != Version::V5
             && (connect.keep_alive == 0 || connect.keep_alive > config.connect.max_keep_alive)

@@ -307,6 +307,9 @@ impl Connection {
     }
 
     fn handle_packet<H: Host>(&mut self, host: &mut H, packet: Packet<'_>, raw: &[u8]) -> Flow {
+        if packet.has_more_user_properties_than(host.config().packets.user_properties as usize) {
+            return TOO_MANY_USER_PROPERTIES.into();
+        }
         let session = match &self.state {
             State::Running(running) => running.session,
             State::AwaitConnect => {
@@ -396,6 +399,10 @@ impl Connection {
         connection
     }
 }
+
+/// More than the option `max_user_properties` allows, in whatever packet.
+pub(super) const TOO_MANY_USER_PROPERTIES: Close =
+    Close::Refused { reason: ReasonCode::QUOTA_EXCEEDED, what: "too many user properties" };
 
 fn mapped(ip: IpAddr) -> Ipv6Addr {
     match ip {

@@ -1,6 +1,7 @@
 //! Incoming PUBLISH.
 
 use super::commit::acknowledge_message;
+use super::machine::TOO_MANY_USER_PROPERTIES;
 use super::{Close, Connection, Event, Flow, Host, Outgoing};
 use crate::protocol::{MessageInit, Publish, QoS, ReasonCode, Version};
 use crate::util::Key;
@@ -48,6 +49,10 @@ impl Connection {
         if publish.retain && !host.config().features.retain {
             // [MQTT-3.2.2-14]
             return Err(Close::refused(ReasonCode::RETAIN_NOT_SUPPORTED, "retain not available"));
+        }
+        let limit = host.config().packets.user_properties as usize;
+        if publish.forward.has_more_user_properties_than(limit) {
+            return Err(TOO_MANY_USER_PROPERTIES);
         }
         if publish.qos != QoS::AtMostOnce && self.version == Version::V5 {
             return self.check_receive_maximum(host, session, publish.packet_id);

@@ -20,6 +20,9 @@ pub struct ForwardProperties<'a> {
     foreign: usize,
 }
 
+/// Identifier, and the lengths of an empty name and value, in bytes.
+const USER_PROPERTY_LEN_MIN: usize = 5;
+
 impl<'a> ForwardProperties<'a> {
     /// Takes bytes that [`ForwardProperties::write_to`] or [`ForwardValues::write_to`] wrote.
     /// Other bytes are not unsafe, but they would go out as they are.
@@ -86,6 +89,14 @@ impl<'a> ForwardProperties<'a> {
         }
         values.user_properties = UserProperties::from_section(self.stretch, user_properties);
         values
+    }
+
+    /// Whether more than `limit` User Properties are among them. They are only counted when the
+    /// size allows so many.
+    #[inline]
+    pub fn has_more_user_properties_than(&self, limit: usize) -> bool {
+        self.stretch.len() / USER_PROPERTY_LEN_MIN > limit
+            && self.parse().user_properties.len() > limit
     }
 
     fn is_well_formed(&self) -> bool {

@@ -56,4 +56,29 @@ impl Packet<'_> {
             Self::Auth(_) => PacketType::Auth,
         }
     }
+
+    /// Whether it carries more than `limit` User Properties; those of a Will are counted apart.
+    pub fn has_more_user_properties_than(&self, limit: usize) -> bool {
+        let own = match self {
+            Self::Publish(publish) => return publish.forward.has_more_user_properties_than(limit),
+            Self::Connect(connect) => {
+                let will = connect.will.as_ref();
+                if will.is_some_and(|will| will.forward.has_more_user_properties_than(limit)) {
+                    return true;
+                }
+                connect.properties.user_properties
+            }
+            Self::Connack(connack) => connack.properties.user_properties,
+            Self::Puback(ack) | Self::Pubrec(ack) | Self::Pubrel(ack) | Self::Pubcomp(ack) => {
+                ack.user_properties
+            }
+            Self::Subscribe(subscribe) => subscribe.user_properties,
+            Self::Unsubscribe(unsubscribe) => unsubscribe.user_properties,
+            Self::Suback(suback) | Self::Unsuback(suback) => suback.user_properties,
+            Self::Disconnect(disconnect) => disconnect.user_properties,
+            Self::Auth(auth) => auth.user_properties,
+            Self::Pingreq | Self::Pingresp => return false,
+        };
+        own.len() > limit
+    }
 }

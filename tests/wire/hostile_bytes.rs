@@ -5,8 +5,8 @@ use std::slice::from_ref;
 
 use crate::support::broker::{Options, each, each_broker, each_own_broker};
 use crate::support::bytes::{
-    Connect, Publish, Will, acknowledge, disconnect, packet, prop, puback, pubcomp, pubrec, pubrel,
-    subscribe, unsubscribe,
+    Connect, Publish, Will, acknowledge, disconnect, packet, prop, properties, puback, pubcomp,
+    pubrec, pubrel, subscribe, subscribe_with, text, unsubscribe,
 };
 use crate::support::client::{Bystanders, Client};
 use crate::support::{ALL, Version, each_version, fresh};
@@ -242,19 +242,96 @@ fn random_bytes_after_connect_harm_nobody() {
 }
 
 #[test]
-fn user_properties_without_end_are_bounded() {
+fn a6_a_publish_stuffed_with_user_properties_is_refused() {
     each_broker(&Options::default(), |broker| {
         let mut others = Bystanders::new(broker);
-        let mut stuffed = Publish::new(Version::V5, &fresh("stuffed"), "x").qos(1, 1);
-        stuffed.properties = vec![prop::user("n", ""); 100_000];
-        let mut client = Client::connect(broker, Version::V5, &fresh("stuffed"));
-        client.send(stuffed.bytes());
-        // Carried or refused, but in linear time and with an answer.
-        let answer = client.packet();
-        match answer.first {
-            0x40 => assert_eq!(answer.answer(0x40, Version::V5).id, 1),
-            _ => assert!([0x81, 0x93, 0x95, 0x97].contains(&answer.disconnect().0), "{answer:?}"),
+        let topic = fresh("a6");
+        let mut watcher = Client::connect(broker, Version::V5, &fresh("a6-w"));
+        watcher.subscribe(&topic, 1);
+        for (count, allowed) in [(1000, true), (1001, false), (100_000, false)] {
+            let mut stuffed = Publish::new(Version::V5, &topic, "x").qos(1, 1);
+            stuffed.properties = vec![prop::user("", ""); count];
+            let mut client = Client::connect(broker, Version::V5, &fresh("a6"));
+            client.send(stuffed.bytes());
+            if allowed {
+                assert_eq!(client.answer(0x40).codes, [0]);
+                assert_eq!(watcher.receive().properties.users().len(), count);
+            } else {
+                client.closed_for(0x97);
+                watcher.ping();
+            }
         }
         others.exchange();
+    });
+}
+
+/// A CONNECT with `count` empty User Properties, its own or its Will's, in a packet of at most
+/// 100,000 bytes when `count` is below 19,990.
+fn stuffed_connect(count: usize, in_will: bool) -> Vec<u8> {
+    let stuffing = vec![prop::user("", ""); count];
+    let mut connect = Connect::new(Version::V5, &fresh("a6"));
+    if in_will {
+        let mut will = Will::new("a6/will", "x");
+        will.properties = stuffing;
+        connect = connect.will(will);
+    } else {
+        connect.properties = stuffing;
+    }
+    connect.bytes()
+}
+
+#[test]
+fn a6_a_connect_stuffed_with_user_properties_is_refused() {
+    each_broker(&Options::default(), |broker| {
+        let mut others = Bystanders::new(broker);
+        for in_will in [false, true] {
+            for (count, codes) in [(1000, &[0][..]), (1001, &[0x97]), (19_900, &[0x97])] {
+                let mut client = Client::open(broker, Version::V5);
+                client.send(stuffed_connect(count, in_will));
+                let code = client.connack().code;
+                assert!(codes.contains(&code), "{count} properties: CONNACK {code:#04x}");
+            }
+            // Too large to be looked at before anybody is known.
+            let mut client = Client::open(broker, Version::V5);
+            client.send(stuffed_connect(50_000, in_will));
+            if let Some(answer) = client.try_packet() {
+                assert_eq!(answer.connack(Version::V5).code, 0x95);
+                client.closed();
+            }
+        }
+        others.exchange();
+    });
+}
+
+#[test]
+fn a6_the_limit_of_user_properties_counts_in_every_packet() {
+    let options = Options::default().set("max_user_properties", 3);
+    each_broker(&options, |broker| {
+        let users = |count: usize| vec![prop::user("n", "v"); count];
+        let version = Version::V5;
+        let topic = fresh("a6");
+        let packets = |count: usize| {
+            let mut publish = Publish::new(version, &topic, "x").qos(1, 1);
+            publish.properties = users(count);
+            let filter = properties(version, &users(count));
+            vec![
+                publish.bytes(),
+                subscribe_with(version, 1, &users(count), &[(&topic, 0)]),
+                packet(0xA2, &[&[0, 1], &filter, &text(&topic)]),
+                acknowledge(0x62, 1, 0, &users(count)),
+            ]
+        };
+        for bytes in packets(3) {
+            let mut client = Client::connect(broker, version, &fresh("a6"));
+            client.send(bytes);
+            assert_ne!(client.packet().first, 0xE0);
+            client.ping();
+        }
+        for bytes in packets(4) {
+            let mut client = Client::connect(broker, version, &fresh("a6"));
+            let _scope = crate::support::Scope(format!("{bytes:02x?}"));
+            client.send(bytes);
+            client.closed_for(0x97);
+        }
     });
 }
