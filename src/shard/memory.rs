@@ -218,6 +218,11 @@ impl Memory {
         self.now.wall_s += ms / 1000;
     }
 
+    /// Somebody sets the wall clock: by `seconds`, either way.
+    pub fn step_wall_clock(&mut self, seconds: i64) {
+        self.now.wall_s = self.now.wall_s.saturating_add_signed(seconds);
+    }
+
     /// What the broker has written to the Client since the last call.
     pub fn receive(&mut self, wire: Wire) -> Vec<u8> {
         self.received.remove(&wire).unwrap_or_default()

@@ -24,6 +24,39 @@ fn a_silent_client_goes_after_one_and_a_half_keep_alives() {
     assert!(!broker.is_open(wire));
 }
 
+/// B11: only silence counts, whatever becomes of the wall clock; the ends of the range included.
+#[test]
+fn b11_a_step_of_the_wall_clock_ends_nobody() {
+    for shards in [1, 4] {
+        for (keep_alive, most_ms) in [(1u16, Some(1_500)), (65_535, Some(98_302_500)), (0, None)] {
+            let mut broker = broker(shards);
+            let wire = broker.connect(0);
+            let seconds = keep_alive.to_be_bytes();
+            let flags = [2, seconds[0], seconds[1]];
+            broker.send(wire, &packet(0x10, &[b"\x00\x04MQTT\x04", &flags, &string("k")]));
+            broker.settle();
+            for step in [86_400, -864_000, i64::MAX, i64::MIN] {
+                broker.step_wall_clock(step);
+                broker.settle();
+                assert!(broker.is_open(wire), "keep alive {keep_alive}, a step of {step} s");
+            }
+            let Some(most_ms) = most_ms else {
+                broker.advance(10 * 365 * 86_400_000);
+                broker.settle();
+                assert!(broker.is_open(wire), "without a keep alive nobody is too silent");
+                continue;
+            };
+            broker.advance(most_ms - 100);
+            broker.settle();
+            assert!(broker.is_open(wire), "keep alive {keep_alive}, before its time");
+            broker.step_wall_clock(-3_600);
+            broker.advance(1_200);
+            broker.settle();
+            assert!(!broker.is_open(wire), "keep alive {keep_alive}, after its time");
+        }
+    }
+}
+
 #[test]
 fn an_unfinished_connect_has_a_deadline_that_bytes_do_not_move() {
     let mut broker = broker(1);

@@ -10,6 +10,7 @@ mod support;
 mod exactly_once;
 mod order;
 mod retained_race;
+mod session_races;
 mod storms;
 mod takeover;
 mod visibility;

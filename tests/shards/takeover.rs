@@ -100,3 +100,52 @@ fn a_publisher_whose_session_is_taken_over_keeps_the_order_of_what_was_acknowled
         subscriber.ping();
     });
 }
+
+#[test]
+fn b9_a_resumed_session_gets_the_old_before_the_new_while_messages_flow() {
+    each_broker(&unlimited(), |broker| {
+        for version in [V311, V5] {
+            for qos in [1, 2] {
+                const COUNT: u32 = 2000;
+                let (topic, id) = (fresh("b9"), fresh("b9"));
+                let persistent = Connect::persistent(version, &id);
+                let mut client = Client::with(broker, &persistent);
+                client.subscribe(&topic, qos);
+                // The session's shard is one of several; the publishers are on others.
+                let _spare = Client::connect(broker, V311, &fresh("b9-x"));
+                let mut publisher = Client::connect(broker, version, &fresh("b9-p"));
+                thread::scope(|scope| {
+                    scope.spawn(|| publish_numbers(&mut publisher, &topic, qos, COUNT));
+                    let mut next = 0;
+                    while next < COUNT {
+                        // Unacknowledged, then cut, while the publisher goes on. The answer to
+                        // PINGREQ shows that what was acknowledged before is known.
+                        client.send(PINGREQ);
+                        let mut open = Vec::new();
+                        loop {
+                            let packet = client.packet();
+                            if packet.first == 0xD0 {
+                                break;
+                            }
+                            open.push(packet.delivery(version));
+                        }
+                        client.cut();
+                        client = Client::with(broker, &persistent);
+                        for before in &open {
+                            let again = client.receive();
+                            assert_eq!((again.id, again.dup), (before.id, true));
+                            assert_eq!(again.text(), next.to_string());
+                            next += 1;
+                        }
+                        for _ in 0..95.min(COUNT - next) {
+                            let delivery = client.receive();
+                            assert_eq!(delivery.text(), next.to_string());
+                            next += 1;
+                        }
+                    }
+                    client.ping();
+                });
+            }
+        }
+    });
+}

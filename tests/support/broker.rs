@@ -28,26 +28,33 @@ pub const SHARDS: [u32; 2] = [1, 4];
 /// Options that differ from the plain test configuration, each value as TOML text.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Options {
-    global: Vec<(&'static str, String)>,
-    listener: Vec<(&'static str, String)>,
+    global: Vec<(String, String)>,
+    listener: Vec<(String, String)>,
+    descriptors: Option<u32>,
 }
 
 impl Options {
     /// Sets a global option.
-    pub fn set(mut self, name: &'static str, value: impl ToString) -> Self {
-        self.global.push((name, value.to_string()));
+    pub fn set(mut self, name: impl Into<String>, value: impl ToString) -> Self {
+        self.global.push((name.into(), value.to_string()));
         self
     }
 
     /// Sets an option of the listener.
-    pub fn listener(mut self, name: &'static str, value: impl ToString) -> Self {
-        self.listener.push((name, value.to_string()));
+    pub fn listener(mut self, name: impl Into<String>, value: impl ToString) -> Self {
+        self.listener.push((name.into(), value.to_string()));
+        self
+    }
+
+    /// Lets the process have no more than `count` file descriptors.
+    pub fn descriptors(mut self, count: u32) -> Self {
+        self.descriptors = Some(count);
         self
     }
 
     fn toml(&self) -> String {
         let mut text = String::new();
-        if !self.global.iter().any(|(name, _)| *name == "allow_anonymous") {
+        if !self.global.iter().any(|(name, _)| name == "allow_anonymous") {
             text.push_str("allow_anonymous = true\n");
         }
         for (name, value) in &self.global {
@@ -65,7 +72,7 @@ impl Options {
         let free = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
         let port = free.expect("a free port").port();
         let mut text = String::from("log_dest stderr\nset_tcp_nodelay true\n");
-        if !self.global.iter().any(|(name, _)| *name == "allow_anonymous") {
+        if !self.global.iter().any(|(name, _)| name == "allow_anonymous") {
             text.push_str("allow_anonymous true\n");
         }
         for (name, value) in &self.global {
@@ -116,7 +123,16 @@ fn command(directory: &Path, shards: u32, options: &Options) -> Command {
     }
     let config = directory.join("pondhawk.toml");
     fs::write(&config, options.toml()).expect("write the configuration");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pondhawk"));
+    let program = env!("CARGO_BIN_EXE_pondhawk");
+    let mut command = match options.descriptors {
+        None => Command::new(program),
+        Some(count) => {
+            // The shell lowers the hard limit too, which the broker cannot raise again.
+            let mut shell = Command::new("sh");
+            shell.args(["-c", &format!("ulimit -n {count} && exec \"$0\" \"$@\""), program]);
+            shell
+        }
+    };
     command.arg("-c").arg(config).arg("--shards").arg(shards.to_string());
     command
 }
@@ -203,6 +219,31 @@ impl Broker {
     /// Blocks until the log has a line that contains `part`.
     pub fn wait_log(&self, part: &str) {
         self.log.wait(part, |line| line.contains(part).then_some(()));
+    }
+
+    /// Blocks until `count` lines of the log contain `part`, and gives them.
+    pub fn wait_log_lines(&self, part: &str, count: usize) -> Vec<String> {
+        let mut found = Vec::new();
+        self.log.wait(part, |line| {
+            if line.contains(part) {
+                found.push(line.to_owned());
+            }
+            (found.len() == count).then_some(())
+        });
+        found
+    }
+
+    /// How many lines the log has by now.
+    pub fn log_len(&self) -> usize {
+        self.log.lines.lock().unwrap().len()
+    }
+
+    /// Processor time used so far, in clock ticks.
+    pub fn processor_ticks(&self) -> u64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).expect("/proc");
+        // The name, in parentheses, may hold spaces.
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
     }
 
     /// The process id.

@@ -1,7 +1,7 @@
 //! A CONNECT that is not well formed, or no CONNECT at all, ends its connection: version 5 is told
 //! why in a CONNACK, the others are only closed.
 
-use crate::support::broker::{Broker, Options, each, each_broker};
+use crate::support::broker::{Broker, Options, each, each_broker, each_own_broker};
 use crate::support::bytes::{Connect, Publish, Will, packet, subscribe, text};
 use crate::support::client::{Bystanders, Client};
 use crate::support::{ALL, Version, each_version, fresh};
@@ -174,8 +174,8 @@ fn the_first_packet_must_be_connect() {
 }
 
 #[test]
-fn foreign_protocols_are_closed() {
-    each_broker(&Options::default(), |broker| {
+fn a12_foreign_protocols_are_closed_with_one_line_in_the_log() {
+    each_own_broker(&Options::default(), |broker| {
         let mut others = Bystanders::new(broker);
         let greetings: [&[u8]; 5] = [
             b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
@@ -184,12 +184,17 @@ fn foreign_protocols_are_closed() {
             b"\r\n\r\n\x00\r\nQUIT\n",
             &[0xFF; 4096],
         ];
+        broker.wait_log_lines("New client connected", 2);
+        let before = broker.log_len();
         for greeting in greetings {
             let mut client = Client::open(broker, Version::V311);
             client.send(greeting);
             client.closed();
             others.exchange();
         }
+        let lines = broker.wait_log_lines(" not connected: ", greetings.len());
+        assert!(lines.iter().all(|line| line.len() < 120), "{lines:?}");
+        assert_eq!(broker.log_len(), before + greetings.len(), "one line for each, no more");
     });
 }
 

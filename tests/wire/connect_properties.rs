@@ -2,9 +2,9 @@
 //! value that is not allowed are answered with a CONNACK and the end of the connection.
 
 use crate::support::Version::V5;
-use crate::support::broker::{Broker, Options, each_broker};
+use crate::support::broker::{Broker, Options, each_broker, each_own_broker};
 use crate::support::bytes::{Connect, Will, packet, prop, text, varint};
-use crate::support::client::Client;
+use crate::support::client::{Bystanders, Client};
 use crate::support::fresh;
 
 const OF_CONNECT: [&str; 9] = [
@@ -130,6 +130,63 @@ fn property_bytes_that_make_no_sense() {
             assert!([0x81, 0x82].contains(&code), "{what}: CONNACK {code:#04x}");
             client.closed();
         }
+    });
+}
+
+/// A CONNECT for each way in which its properties or those of its Will can be wrong.
+fn every_bad_connect() -> Vec<Vec<u8>> {
+    let mut all = Vec::new();
+    for (name, property) in prop::every() {
+        let twice = [property.clone(), property.clone()];
+        let own = OF_CONNECT.contains(&name);
+        let of_will = OF_WILL.contains(&name);
+        if !own {
+            all.push(connect().with(property.clone()).bytes());
+        }
+        if !of_will {
+            all.push(with_will(&[property.clone()]).bytes());
+        }
+        if own && name != "User Property" {
+            let mut connect = connect();
+            connect.properties = twice.to_vec();
+            all.push(connect.bytes());
+        }
+        if of_will && name != "User Property" {
+            all.push(with_will(&twice).bytes());
+        }
+        // The value cut off at every byte, in both places; the packet's lengths stay right.
+        for length in 1..property.len() {
+            let cut = property[..length].to_vec();
+            all.push(connect().with(cut.clone()).bytes());
+            all.push(with_will(&[cut]).bytes());
+        }
+    }
+    all
+}
+
+#[test]
+fn a5_wrong_properties_again_and_again_leave_nothing_behind() {
+    each_own_broker(&Options::default(), |broker| {
+        let mut others = Bystanders::new(broker);
+        let all = every_bad_connect();
+        let try_all = || {
+            for bytes in &all {
+                let mut client = Client::open(broker, V5);
+                client.send(bytes);
+                let code = client.connack().code;
+                assert!([0x81, 0x82].contains(&code), "CONNACK {code:#04x} for {bytes:02x?}");
+                client.closed();
+            }
+        };
+        // The first rounds fill what is kept for reuse.
+        try_all();
+        try_all();
+        let before = broker.memory();
+        for _ in 0..30 {
+            try_all();
+        }
+        assert!(broker.memory() < before + (2 << 20), "{} from {before}", broker.memory());
+        others.exchange();
     });
 }
 

@@ -1,7 +1,7 @@
 //! Receive Maximum, in-flight windows and queue limits.
 
 use crate::support::Version::{V5, V311};
-use crate::support::broker::{Options, each, each_broker};
+use crate::support::broker::{Broker, Options, each, each_broker};
 use crate::support::bytes::{Connect, Publish, prop, puback, pubcomp, pubrec, pubrel};
 use crate::support::client::Client;
 use crate::support::{ALL, each_version, fresh};
@@ -145,7 +145,7 @@ fn overrun(client: &mut Client, count: u16) {
 }
 
 #[test]
-fn exceeding_the_servers_receive_maximum_is_forgiven_by_default() {
+fn b13_exceeding_the_receive_maximum_is_forgiven_by_default() {
     each_broker(&Options::default(), |broker| {
         let mut client = Client::connect(broker, V5, &fresh("lenient"));
         overrun(&mut client, 40);
@@ -158,7 +158,7 @@ fn exceeding_the_servers_receive_maximum_is_forgiven_by_default() {
 }
 
 #[test]
-fn exceeding_the_servers_receive_maximum_is_an_error_when_strict() {
+fn b13_exceeding_the_receive_maximum_is_an_error_when_strict() {
     let options = Options::default().set("strict", true);
     each_broker(&options, |broker| {
         let mut client = Client::connect(broker, V5, &fresh("strict"));
@@ -195,6 +195,61 @@ fn a_full_queue_drops_the_newest() {
         let kept: Vec<String> = (0..got.len()).map(|index| index.to_string()).collect();
         assert!((10..=30).contains(&got.len()), "{got:?}");
         assert_eq!(got, kept);
+    });
+}
+
+/// One client is away and gets 500 messages at each QoS that is kept; then it takes them all.
+fn queues_without_loss(broker: &Broker, qos: u8) {
+    let (topic, id) = (fresh("b12"), fresh("b12"));
+    let persistent = Connect::persistent(V311, &id);
+    let mut client = Client::with(broker, &persistent);
+    client.subscribe(&topic, qos);
+    client.leave();
+    let mut publisher = Client::connect(broker, V311, &fresh("b12-p"));
+    for index in 0..500 {
+        publisher.publish(&topic, index.to_string(), qos);
+    }
+    let mut client = Client::with(broker, &persistent);
+    for index in 0..500 {
+        client.receive_this(&topic, index.to_string(), qos);
+    }
+    client.quiet(&mut publisher);
+}
+
+#[test]
+fn b12_zero_means_no_limit_whatever_the_other_limits_are() {
+    for (messages, bytes) in [(0, 0), (0, 1_000_000), (1000, 0)] {
+        for inflight in [0, 1, 20] {
+            let options = Options::default()
+                .set("max_queued_messages", messages)
+                .set("max_queued_bytes", bytes)
+                .set("max_inflight_messages", inflight)
+                .set("queue_qos0_messages", true);
+            each_broker(&options, |broker| {
+                for qos in 0..=2 {
+                    queues_without_loss(broker, qos);
+                }
+            });
+        }
+    }
+}
+
+#[test]
+fn b12_the_byte_limit_holds_when_the_number_is_without_limit() {
+    let options = Options::default().set("max_queued_messages", 0).set("max_queued_bytes", 20_000);
+    each_broker(&options, |broker| {
+        let (topic, id) = (fresh("b12"), fresh("b12"));
+        let persistent = Connect::persistent(V311, &id);
+        let mut client = Client::with(broker, &persistent);
+        client.subscribe(&topic, 1);
+        client.leave();
+        let mut publisher = Client::connect(broker, V311, &fresh("b12-p"));
+        for index in 0..100 {
+            publisher.publish(&topic, format!("{index:1000}"), 1);
+        }
+        let mut client = Client::with(broker, &persistent);
+        let got = client.receive_until_fence(&mut publisher).len();
+        assert!((10..=45).contains(&got), "{got} messages of 1000 bytes");
     });
 }
 

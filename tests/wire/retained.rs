@@ -2,9 +2,9 @@
 
 use crate::support::Version::{V5, V311};
 use crate::support::broker::{Options, each, each_broker, each_own_broker};
-use crate::support::bytes::{Connect, Publish};
+use crate::support::bytes::{Connect, Publish, prop};
 use crate::support::client::Client;
-use crate::support::{ALL, fresh};
+use crate::support::{ALL, fresh, let_pass};
 
 #[test]
 fn a_new_subscriber_gets_the_last_one() {
@@ -109,7 +109,7 @@ fn every_subscribe_of_version_3_sends_it_again() {
 }
 
 #[test]
-fn resuming_a_session_does_not_send_it_again() {
+fn c15_resuming_a_session_does_not_send_it_again() {
     each(&ALL, |broker, version| {
         let (topic, id) = (fresh("resume"), fresh("resume"));
         let mut publisher = Client::connect(broker, version, &fresh("resume-p"));
@@ -121,6 +121,61 @@ fn resuming_a_session_does_not_send_it_again() {
         let mut client = Client::with(broker, &Connect::persistent(version, &id));
         client.quiet(&mut publisher);
         publisher.publish_retained(&topic, "", 0);
+    });
+}
+
+#[test]
+fn c15_a_takeover_does_not_send_it_again() {
+    each(&ALL, |broker, version| {
+        let (topic, id) = (fresh("c15"), fresh("c15"));
+        let mut publisher = Client::connect(broker, version, &fresh("c15-p"));
+        publisher.publish_retained(&topic, "kept", 1);
+        let persistent = Connect::persistent(version, &id);
+        let mut old = Client::with(broker, &persistent);
+        old.subscribe(&topic, 1);
+        old.receive_this(&topic, "kept", 1);
+        for _ in 0..5 {
+            let mut new = Client::with(broker, &persistent);
+            old.closed_for(0x8E);
+            new.quiet(&mut publisher);
+            old = new;
+        }
+        // Its next SUBSCRIBE does.
+        old.subscribe(&topic, 1);
+        assert!(old.receive_this(&topic, "kept", 1).retain);
+        publisher.publish_retained(&topic, "", 0);
+    });
+}
+
+#[test]
+fn c16_expired_messages_are_freed_though_nobody_asks() {
+    // An option of its own, so that no other scenario uses these processes.
+    let options = Options::default().set("auto_id_prefix", "\"c16-\"");
+    each_broker(&options, |broker| {
+        let stem = fresh("c16");
+        let mut publisher = Client::connect(broker, V5, &fresh("c16-p"));
+        let payload = vec![b'x'; 500];
+        let mut fill = |round: u32| {
+            for chunk in 0..40 {
+                let mut bytes = Vec::new();
+                for index in 0..500 {
+                    let topic = format!("{stem}/{}/{round}", chunk * 500 + index);
+                    let publish = Publish::new(V5, &topic, &payload).retain();
+                    bytes.extend(publish.with(prop::message_expiry(1)).bytes());
+                }
+                publisher.send(bytes);
+            }
+            publisher.ping();
+        };
+        // Twenty thousand, other topics each time: what is not freed is there three times.
+        let mut after = Vec::new();
+        for round in 0..3 {
+            fill(round);
+            let_pass(2500);
+            after.push(broker.memory());
+        }
+        let growth = after[2].saturating_sub(after[0]);
+        assert!(growth < 6 << 20, "40,000 messages of 600 bytes: {after:?}");
     });
 }
 

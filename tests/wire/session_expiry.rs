@@ -126,7 +126,7 @@ fn the_remaining_lifetime_is_forwarded() {
 }
 
 #[test]
-fn expired_messages_are_not_delivered_and_hide_nothing() {
+fn b19_expired_messages_are_not_delivered_and_hide_nothing() {
     each_broker(&Options::default(), |broker| {
         let (topic, id) = (fresh("expired"), fresh("expired"));
         let mut away = Client::with(broker, &connect(&id, 300));

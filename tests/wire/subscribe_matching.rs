@@ -99,7 +99,7 @@ fn a_leading_wildcard_does_not_see_dollar_topics() {
 }
 
 #[test]
-fn overlapping_subscriptions_give_one_copy_at_the_highest_qos() {
+fn c12_overlapping_subscriptions_give_one_copy_at_the_highest_qos() {
     each(&ALL, |broker, version| {
         let stem = fresh("overlap");
         let topic = format!("{stem}/a/b");
@@ -121,7 +121,7 @@ fn overlapping_subscriptions_give_one_copy_at_the_highest_qos() {
 }
 
 #[test]
-fn overlapping_subscriptions_can_give_a_copy_each() {
+fn c12_overlapping_subscriptions_can_give_a_copy_each() {
     let options = Options::default().set("allow_duplicate_messages", true);
     each_broker(&options, |broker| {
         crate::support::each_version(&ALL, |version| {

@@ -72,7 +72,7 @@ fn retain_as_published_keeps_the_flag() {
 }
 
 #[test]
-fn retain_handling_decides_what_a_new_subscription_gets() {
+fn c15_retain_handling_decides_what_a_new_subscription_gets() {
     each_broker(&Options::default(), |broker| {
         let topic = fresh("rh");
         let mut publisher = Client::connect(broker, V5, &fresh("rh-p"));

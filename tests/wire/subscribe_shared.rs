@@ -222,7 +222,7 @@ fn shared_subscriptions_have_identifiers() {
 }
 
 #[test]
-fn what_a_member_left_unacknowledged_goes_to_the_group() {
+fn c10_what_a_member_left_unacknowledged_goes_to_the_group() {
     each_broker(&Options::default(), |broker| {
         let topic = fresh("hand-back");
         let filter = format!("$share/g/{topic}");
@@ -239,5 +239,89 @@ fn what_a_member_left_unacknowledged_goes_to_the_group() {
         let mut got: Vec<String> = (0..5).map(|_| lives.receive().text().to_owned()).collect();
         got.sort();
         assert_eq!(got, ["0", "1", "2", "3", "4"]);
+    });
+}
+
+#[test]
+fn c10_the_queue_of_a_member_whose_session_ends_goes_to_the_others() {
+    each(&[V311, V5], |broker, version| {
+        for qos in [1, 2] {
+            let (stem, id) = (fresh("c10"), fresh("c10"));
+            let filter = format!("$share/g/{stem}/+");
+            let persistent = Connect::persistent(version, &id);
+            let mut away = Client::with(broker, &persistent);
+            away.subscribe(&filter, qos);
+            away.leave();
+            let mut publisher = Client::connect(broker, version, &fresh("c10-p"));
+            let topic = |index: u32| format!("{stem}/{index}");
+            for index in 0..10 {
+                // Nobody else is in the group yet, so all of them wait for the one away.
+                publisher.publish(&topic(index), index.to_string(), qos);
+            }
+            let mut here = Client::connect(broker, version, &fresh("c10"));
+            here.subscribe(&filter, qos);
+            here.quiet(&mut publisher);
+            // A clean start ends the Session.
+            let mut again = Client::with(broker, &Connect::new(version, &id));
+            let mut got: Vec<u32> = (0..10)
+                .map(|_| {
+                    let delivery = here.receive();
+                    let index = delivery.text().parse().expect("a number");
+                    assert_eq!((delivery.topic, delivery.qos), (topic(index), qos));
+                    index
+                })
+                .collect();
+            got.sort_unstable();
+            assert_eq!(got, (0..10).collect::<Vec<u32>>());
+            here.quiet(&mut publisher);
+            again.ping();
+        }
+    });
+}
+
+#[test]
+fn c10_the_queue_of_a_member_whose_session_expires_goes_to_the_others() {
+    each_broker(&Options::default(), |broker| {
+        let (topic, id) = (fresh("c10"), fresh("c10"));
+        let filter = format!("$share/g/{topic}");
+        let short = Connect::new(V5, &id).clean(false).with(prop::session_expiry(1));
+        let mut away = Client::with(broker, &short);
+        away.subscribe(&filter, 2);
+        away.leave();
+        let mut publisher = Client::connect(broker, V5, &fresh("c10-p"));
+        for index in 0..5 {
+            publisher.publish(&topic, index.to_string(), 2);
+        }
+        let mut here = Client::connect(broker, V5, &fresh("c10"));
+        here.subscribe(&filter, 2);
+        let mut got: Vec<String> = (0..5).map(|_| here.receive().text().to_owned()).collect();
+        got.sort();
+        assert_eq!(got, ["0", "1", "2", "3", "4"]);
+        here.quiet(&mut publisher);
+    });
+}
+
+#[test]
+fn c10_a_begun_exchange_at_qos_2_is_nobody_elses() {
+    each_broker(&Options::default(), |broker| {
+        let (topic, id) = (fresh("c10"), fresh("c10"));
+        let filter = format!("$share/g/{topic}");
+        let persistent = Connect::persistent(V5, &id);
+        let mut begins = Client::with(broker, &persistent);
+        begins.subscribe(&filter, 2);
+        let mut publisher = Client::connect(broker, V5, &fresh("c10-p"));
+        publisher.publish(&topic, "begun", 2);
+        let begun = begins.delivery();
+        let mut other = Client::connect(broker, V5, &fresh("c10"));
+        other.subscribe(&filter, 2);
+        begins.cut();
+        // While the Session lives, it is this client that gets the message again [MQTT-4.8.2-4].
+        let mut begins = Client::with(broker, &persistent);
+        let again = begins.delivery();
+        assert_eq!((again.id, again.dup, again.text()), (begun.id, true, "begun"));
+        other.quiet(&mut publisher);
+        begins.cut();
+        let _clean = Client::connect(broker, V5, &id);
+        other.quiet(&mut publisher);
     });
 }

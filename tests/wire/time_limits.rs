@@ -10,7 +10,7 @@ use crate::support::client::{Bystanders, Client};
 use crate::support::{ALL, each_version, fresh, let_pass};
 
 #[test]
-fn keep_alive_ends_a_silent_connection_at_one_and_a_half() {
+fn b11_keep_alive_ends_a_silent_connection_at_one_and_a_half() {
     each_broker(&Options::default(), |broker| {
         thread::scope(|scope| {
             for version in ALL {
@@ -29,7 +29,7 @@ fn keep_alive_ends_a_silent_connection_at_one_and_a_half() {
 }
 
 #[test]
-fn keep_alive_is_satisfied_by_any_packet_and_not_by_deliveries() {
+fn b11_keep_alive_is_satisfied_by_any_packet_and_not_by_deliveries() {
     each_broker(&Options::default(), |broker| {
         let topic = fresh("alive");
         let connect = |stem| Connect::new(V311, &fresh(stem)).keep_alive(1);
@@ -61,7 +61,7 @@ fn half_a_packet_does_not_keep_a_connection_alive() {
 }
 
 #[test]
-fn a_clamped_keep_alive_is_the_one_that_counts() {
+fn b11_a_clamped_keep_alive_is_the_one_that_counts() {
     let options = Options::default().set("max_keepalive", 1);
     each_broker(&options, |broker| {
         let connect = Connect::new(V5, &fresh("clamped")).keep_alive(600);
@@ -79,7 +79,7 @@ fn a_clamped_keep_alive_is_the_one_that_counts() {
 }
 
 #[test]
-fn connect_must_come_in_time() {
+fn a2_connect_must_come_in_time() {
     let options = Options::default().set("connect_timeout", 1);
     each_broker(&options, |broker| {
         let mut others = Bystanders::new(broker);
