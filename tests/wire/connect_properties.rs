@@ -1,6 +1,8 @@
 //! Properties of CONNECT and of the Will: those that may not stand there, stand twice or have a
 //! value that is not allowed are answered with a CONNACK and the end of the connection.
 
+use std::slice::from_ref;
+
 use crate::support::Version::V5;
 use crate::support::broker::{Broker, Options, each_broker, each_own_broker};
 use crate::support::bytes::{Connect, Will, packet, prop, text, varint};
@@ -144,7 +146,7 @@ fn every_bad_connect() -> Vec<Vec<u8>> {
             all.push(connect().with(property.clone()).bytes());
         }
         if !of_will {
-            all.push(with_will(&[property.clone()]).bytes());
+            all.push(with_will(from_ref(&property)).bytes());
         }
         if own && name != "User Property" {
             let mut connect = connect();
