@@ -1,5 +1,5 @@
-//! File descriptors used up: those who are connected go on, the others are turned away, and there is
-//! room again as soon as one leaves.
+//! File descriptors used up: those who are connected go on, the others are turned away, and there
+//! is room again as soon as one leaves.
 
 use crate::support::Version::{V5, V311};
 use crate::support::broker::{Options, each_own_broker};
