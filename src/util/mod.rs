@@ -1,4 +1,5 @@
-//! Small data structures: clock values, generational slab, ring, timer wheel, buffers.
+//! Small data structures: clock values, generational slab, ring, timer wheel, buffers, and the
+//! frames of WebSocket.
 //!
 //! All of them are plain single-threaded memory without a clock of their own: whoever owns one
 //! passes time in and moves effects out. Nothing here allocates before its first use.
@@ -10,6 +11,7 @@ pub mod pool;
 pub mod ring;
 pub mod rng;
 pub mod slab;
+pub mod websocket;
 pub mod wheel;
 
 pub use clock::Now;
