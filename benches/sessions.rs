@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use pondhawk::auth::Methods;
 use pondhawk::config::Config;
+use pondhawk::config::table::Listener;
 use pondhawk::shard::memory::{Memory, Wire};
 
 fn resident_bytes() -> usize {
@@ -52,9 +53,9 @@ fn publish(topic: &str) -> Vec<u8> {
 fn main() {
     let sessions: usize =
         std::env::var("POND_SESSIONS").ok().and_then(|n| n.parse().ok()).unwrap_or(1_000_000);
-    let mut config = Config::default().compile(2);
-    config.allow_anonymous = true;
-    let mut broker = Memory::new(2, config, Methods::default());
+    let mut config = Config { listeners: vec![Listener::default()], ..Config::default() };
+    config.security.allow_anonymous = Some(true);
+    let mut broker = Memory::new(2, config.compile(2), Methods::default());
     let before = resident_bytes();
     let wires: Vec<Wire> = (0..sessions)
         .map(|n| {

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pondhawk::auth::Methods;
 use pondhawk::config::Config;
+use pondhawk::config::table::Listener;
 use pondhawk::shard::memory::{Memory, Wire};
 
 struct Counting;
@@ -70,9 +71,9 @@ const MESSAGES: usize = 10_000;
 
 /// Allocations for each message sent by a publisher to `subscribers` at `qos`.
 fn measure(shards: usize, subscribers: usize, qos: u8) -> f64 {
-    let mut config = Config::default().compile(1);
-    config.allow_anonymous = true;
-    let mut broker = Memory::new(shards, config, Methods::default());
+    let mut config = Config { listeners: vec![Listener::default()], ..Config::default() };
+    config.security.allow_anonymous = Some(true);
+    let mut broker = Memory::new(shards, config.compile(1), Methods::default());
     let last = shards as u16 - 1;
     let wires: Vec<Wire> =
         (0..subscribers).map(|n| subscriber(&mut broker, last, &format!("s{n}"), qos)).collect();

@@ -132,7 +132,7 @@ fn switch(name: &'static str, help: &'static str) -> Arg {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::table::Listener;
+    use crate::config::table::of_listeners;
 
     fn parse(words: &[&str]) -> Result<Invocation, clap::Error> {
         Invocation::parse(std::iter::once("pondhawk").chain(words.iter().copied()).map(Into::into))
@@ -184,7 +184,7 @@ mod tests {
             assert!(arg.get_help().is_some(), "{long} has no help");
         }
         let flags = global().filter_map(|option| option.flag);
-        for flag in flags.chain(Listener::OPTIONS.iter().filter_map(|option| option.flag)) {
+        for flag in flags.chain(of_listeners().filter_map(|option| option.flag)) {
             assert!(help.contains(flag), "{flag}");
         }
     }

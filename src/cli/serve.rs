@@ -12,7 +12,7 @@ use super::limits::raise_open_files;
 use super::panics::log_panics;
 use crate::config::{Loaded, Source, reference};
 use crate::control::log::{Log, LogHandle};
-use crate::control::{Outcome, Remote, Setup, run};
+use crate::control::{Outcome, Remote, Setup, Steps, prepare, run};
 use crate::shard::Shards;
 
 /// Runs the program on the process's arguments.
@@ -84,7 +84,15 @@ fn serve(invocation: Invocation) -> Result<ExitCode, Refused> {
 fn start(source: Source, loaded: Loaded, log: LogHandle) -> ExitCode {
     announce(&source, &loaded);
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    let shards = match Shards::start(Arc::new(loaded.config.compile(cores))) {
+    let steps = steps();
+    let settings = match prepare(&steps, loaded.config.compile(cores)) {
+        Ok(settings) => settings,
+        Err(mistakes) => {
+            mistakes.0.iter().for_each(|mistake| tracing::error!("{mistake}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let shards = match Shards::start(Arc::clone(&settings)) {
         Ok(shards) => shards,
         Err(error) => {
             tracing::error!("The shards cannot be started: {error}.");
@@ -95,6 +103,8 @@ fn start(source: Source, loaded: Loaded, log: LogHandle) -> ExitCode {
         plane: Rc::new(shards.handle()),
         source,
         config: loaded.config,
+        settings,
+        steps,
         cores,
         log,
         exporters: Rc::new(Vec::new),
@@ -108,6 +118,11 @@ fn start(source: Source, loaded: Loaded, log: LogHandle) -> ExitCode {
         Outcome::Clean | Outcome::TimedOut(_) => ExitCode::SUCCESS,
         Outcome::NotListening(_) | Outcome::Forced => ExitCode::FAILURE,
     }
+}
+
+/// What has to be read and checked before a configuration comes into force.
+fn steps() -> Steps {
+    Vec::new()
 }
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -8,7 +8,7 @@ use super::mosquitto;
 use super::nearest::nearest;
 use super::options::{Opt, Problem};
 use super::schema::Config;
-use super::table::{Listener, global};
+use super::table::{Listener, global, of_listeners};
 
 /// The section of listeners.
 const LISTENER: &str = "listener";
@@ -101,7 +101,7 @@ impl Reader<'_> {
         } else if in_listener && global().any(|option| option.name == name) {
             let mend = "Put it above the first [[listener]]";
             (format!("option '{name}' is not one of a listener"), mend.into())
-        } else if !in_listener && Listener::OPTIONS.iter().any(|option| option.name == name) {
+        } else if !in_listener && of_listeners().any(|option| option.name == name) {
             let mend = "Put it below a line [[listener]]";
             (format!("option '{name}' belongs to a listener"), mend.into())
         } else if mosquitto::is_unsupported(name) {
@@ -142,7 +142,7 @@ impl Reader<'_> {
         let mut listener = Listener::default();
         for (key, value) in table {
             let name = key.get_ref().as_ref();
-            match Listener::OPTIONS.iter().find(|option| option.name == name) {
+            match of_listeners().find(|option| option.name == name) {
                 Some(option) => {
                     self.set(option, &mut listener, key.span().start, value.get_ref());
                 }
@@ -159,7 +159,7 @@ fn same_socket(one: &Listener, other: &Listener) -> bool {
 
 /// The mend for an unknown name: names of the same place first, then of the other.
 fn known_name(name: &str, in_listener: bool) -> String {
-    let own = nearest(name, Listener::OPTIONS.iter().map(|option| option.name));
+    let own = nearest(name, of_listeners().map(|option| option.name));
     let shared = nearest(name, global().map(|option| option.name).chain([LISTENER]));
     match (own, shared) {
         (Some(near), _) if in_listener => format!("The nearest known name is '{near}'"),

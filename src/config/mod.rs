@@ -19,6 +19,8 @@ pub mod table;
 mod duration;
 mod error;
 mod file;
+mod listeners;
+mod lists;
 mod mosquitto;
 mod nearest;
 mod reference;
@@ -26,16 +28,24 @@ mod reload;
 mod runtime;
 mod schema;
 mod source;
+mod unready;
 mod value;
 mod words;
 
 pub use error::{Mistake, Mistakes};
+pub use listeners::{
+    Bind, CertificateFiles, Identity, ListenerRuntime, ProxyRuntime, SecurityRuntime, TlsRuntime,
+    WebRuntime,
+};
+pub use lists::Network;
 pub use reference::reference;
 pub use reload::Changes;
 pub use runtime::{
-    Bind, ConnectLimits, Features, ListenerRuntime, PacketLimits, Runtime, SessionLimits,
-    TurnLimits, UNLIMITED,
+    ConnectLimits, Features, PacketLimits, Runtime, SessionLimits, TurnLimits, UNLIMITED,
 };
 pub use schema::Config;
 pub use source::{Loaded, Source};
-pub use words::{LogDest, LogFormat, LogType, LogTypes, QueueFullPolicy, SharedStrategy, Versions};
+pub use words::{
+    ListenerProtocol, LogDest, LogFormat, LogType, LogTypes, ProxyVersion, QueueFullPolicy,
+    SharedStrategy, SocketDomain, TlsVersion, Versions,
+};

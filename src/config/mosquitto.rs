@@ -1,17 +1,15 @@
 //! Knowing Mosquitto's configuration format and option names when they turn up.
 
-use super::table::{Listener, global};
+use super::table::{global, of_listeners};
 
 /// Mosquitto's options that have no counterpart here (yet), so that a message can say so.
-const OTHER_OPTIONS: [&str; 93] = [
-    "acl_file",
+const OTHER_OPTIONS: [&str; 68] = [
     "address",
     "addresses",
     "auth_plugin",
     "auth_plugin_deny_special_chars",
     "autosave_interval",
     "autosave_on_changes",
-    "bind_interface",
     "bridge_alpn",
     "bridge_attempt_unsubscribe",
     "bridge_bind_address",
@@ -27,29 +25,18 @@ const OTHER_OPTIONS: [&str; 93] = [
     "bridge_psk",
     "bridge_require_ocsp",
     "bridge_tls_version",
-    "cafile",
-    "capath",
-    "certfile",
-    "check_retain_source",
-    "ciphers",
     "ciphers_tls1.3",
     "cleansession",
     "clientid",
-    "clientid_prefixes",
     "connection",
-    "crlfile",
     "dhparamfile",
-    "disable_client_cert_date_checks",
     "enable_control_api",
-    "enable_proxy_protocol",
     "global_max_clients",
     "global_max_connections",
     "global_plugin",
-    "http_dir",
     "idle_timeout",
     "include_dir",
     "keepalive_interval",
-    "keyfile",
     "listener_allow_anonymous",
     "listener_auto_id_prefix",
     "local_cleansession",
@@ -59,44 +46,32 @@ const OTHER_OPTIONS: [&str; 93] = [
     "log_facility",
     "log_timestamp_format",
     "message_size_limit",
-    "mount_point",
     "notification_topic",
     "notifications",
     "notifications_local_only",
     "packet_buffer_size",
-    "password_file",
-    "per_listener_settings",
     "persistence",
     "persistence_file",
     "persistence_location",
     "pid_file",
     "plugin",
-    "protocol",
-    "proxy_protocol_v2_require_tls",
     "psk_file",
     "psk_hint",
     "remote_clientid",
     "remote_password",
     "remote_username",
-    "require_certificate",
     "restart_timeout",
     "retain_expiry_interval",
     "round_robin",
     "set_tcp_nodelay",
-    "socket_domain",
     "start_type",
     "sys_interval",
     "threshold",
-    "tls_version",
     "topic",
     "try_private",
     "upgrade_outgoing_qos",
-    "use_identity_as_username",
-    "use_subject_as_username",
-    "use_username_as_clientid",
     "user",
     "websockets_log_level",
-    "websockets_origin",
 ];
 
 /// Whether Mosquitto has an option of this name that Pondhawk has not.
@@ -116,7 +91,7 @@ pub(super) fn first_line(text: &str) -> Option<(usize, &str)> {
 fn is_known(name: &str) -> bool {
     name == "listener"
         || global().any(|option| option.name == name)
-        || Listener::OPTIONS.iter().any(|option| option.name == name)
+        || of_listeners().any(|option| option.name == name)
 }
 
 #[cfg(test)]

@@ -60,11 +60,12 @@ impl<T> Opt<T> {
 /// Declares a section of options; see `table/queues.rs` for one to copy.
 ///
 /// Each option is `name: type = default, spec, reload, origin;` under its help, and may end in
-/// `, flag "--name"`.
+/// `, flag "--name"`. A struct that holds other sections names them in `with { field: Section }`.
 macro_rules! options {
     (
         $(#[doc = $doc:literal])+
-        struct $section:ident ($root:ident: $whole:ty => $place:expr);
+        struct $section:ident ($root:ident: $whole:ty => $place:expr)
+            $(with { $($(#[doc = $held_about:literal])+ $held:ident: $held_type:ty,)+ })?;
         $(
             $(#[doc = $about:literal])+
             $name:ident: $type:ty = $default:expr, $spec:expr, $reload:ident, $origin:ident
@@ -75,11 +76,12 @@ macro_rules! options {
         #[derive(Clone, Debug, PartialEq)]
         pub struct $section {
             $($(#[doc = $about])+ pub $name: $type,)+
+            $($($(#[doc = $held_about])+ pub $held: $held_type,)+)?
         }
 
         impl Default for $section {
             fn default() -> Self {
-                Self { $($name: $default,)+ }
+                Self { $($name: $default,)+ $($($held: Default::default(),)+)? }
             }
         }
 

@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use super::options::{Opt, Origin, Reload};
 use super::schema::Config;
-use super::table::{Listener, SECTIONS};
+use super::table::{LISTENER_SECTIONS, Listener, SECTIONS};
 
 /// The text of `docs/options.md`.
 pub fn reference() -> String {
@@ -46,9 +46,11 @@ fn write_sections(page: &mut String) -> fmt::Result {
             write_option(page, option, &config)?;
         }
     }
-    page.push_str("\n## Listener\n");
-    for option in Listener::OPTIONS {
-        write_option(page, option, &Listener::default())?;
+    for section in &LISTENER_SECTIONS {
+        write!(page, "\n## {}\n", section.title)?;
+        for option in section.options {
+            write_option(page, option, &Listener::default())?;
+        }
     }
     Ok(())
 }
@@ -109,6 +111,9 @@ mod tests {
         }
         let config = Config::default();
         SECTIONS.iter().flat_map(|s| s.options).for_each(|option| check(option, &config));
-        Listener::OPTIONS.iter().for_each(|option| check(option, &Listener::default()));
+        LISTENER_SECTIONS
+            .iter()
+            .flat_map(|section| section.options)
+            .for_each(|option| check(option, &Listener::default()));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::options::Reload;
 use super::schema::Config;
-use super::table::{Listener, global};
+use super::table::{global, of_listeners};
 
 /// What differs between the running configuration and a new one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl Config {
             return vec!["listener"];
         }
         let pairs = || self.listeners.iter().zip(&next.listeners);
-        let changed = Listener::OPTIONS.iter().filter(|o| pairs().any(|(a, b)| !o.same(a, b)));
+        let changed = of_listeners().filter(|o| pairs().any(|(a, b)| !o.same(a, b)));
         changed.map(|option| option.name).collect()
     }
 }
@@ -44,6 +44,7 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::table::Listener;
 
     fn running() -> Config {
         Config { listeners: vec![Listener::default()], ..Config::default() }

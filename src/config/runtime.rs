@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use super::listeners::ListenerRuntime;
 use super::schema::Config;
-use super::table::Listener;
-use super::words::{QueueFullPolicy, SharedStrategy, Versions};
+use super::words::{QueueFullPolicy, SharedStrategy};
 
 /// "No limit" of the counts and byte sizes below: comparing with it needs no special case.
 pub const UNLIMITED: u64 = u64::MAX;
@@ -20,8 +20,6 @@ pub struct Runtime {
     pub shards: usize,
     /// Whether each shard's thread is tied to one core.
     pub pin_shards: bool,
-    /// Whether Clients without credentials are accepted.
-    pub allow_anonymous: bool,
     /// Whether connections and disconnections are logged.
     pub connection_messages: bool,
     /// Bytes all shards may hold together.
@@ -38,13 +36,15 @@ pub struct Runtime {
     pub features: Features,
     /// How work is divided.
     pub turn: TurnLimits,
-    /// What Client Identifiers made by the broker begin with.
-    pub auto_id_prefix: Box<str>,
+    /// What every Client Identifier has to begin with.
+    pub client_id_prefix: Option<Box<str>>,
+    /// Whether a Retained Message is sent only while its publisher may still publish to its topic.
+    pub check_retain_source: bool,
     /// Server Reference in a CONNACK or DISCONNECT that sends a Client away.
     pub server_reference: Option<Box<str>>,
     /// Response Information for Clients that request it.
     pub response_information: Option<Box<str>>,
-    /// The listeners; the index is the listener's id.
+    /// The listeners, each with an id that it keeps over reloads.
     pub listeners: Box<[Arc<ListenerRuntime>]>,
 }
 
@@ -59,8 +59,6 @@ pub struct ConnectLimits {
     pub per_address: u32,
     /// The longest Keep Alive in seconds; 0 is no limit and then allows a Keep Alive of 0.
     pub max_keep_alive: u16,
-    /// Whether an empty Client Identifier is accepted.
-    pub allow_zero_length_client_id: bool,
 }
 
 /// Limits on packets once connected.
@@ -129,36 +127,11 @@ pub struct TurnLimits {
     pub output_high_water: usize,
 }
 
-/// One listener.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListenerRuntime {
-    /// Its index in [`Runtime::listeners`].
-    pub id: u32,
-    /// Where it binds.
-    pub bind: Bind,
-    /// The TCP port; 0 lets the system pick.
-    pub port: u16,
-    /// Connections at a time; `u32::MAX` is no limit.
-    pub max_connections: u32,
-    /// Maximum QoS, 0 to 2.
-    pub max_qos: u8,
-    /// Topic Alias Maximum told to Clients.
-    pub topic_alias_maximum: u16,
-    /// Topic Aliases the broker sets, if the Client allows as many.
-    pub topic_alias_maximum_out: u16,
-    /// Protocol versions accepted.
-    pub versions: Versions,
-}
-
-/// Which addresses a listener binds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Bind {
-    /// Every address, IPv4 and IPv6.
-    Any,
-    /// 127.0.0.1 and, where there is one, ::1.
-    Loopback,
-    /// An address or a host name.
-    Host(Box<str>),
+impl Runtime {
+    /// The listener of that id.
+    pub fn listener(&self, id: u32) -> Option<&Arc<ListenerRuntime>> {
+        self.listeners.iter().find(|listener| listener.id == id)
+    }
 }
 
 impl Config {
@@ -167,7 +140,6 @@ impl Config {
         Runtime {
             shards: self.process.shards.map_or(cores.max(1), |shards| shards as usize),
             pin_shards: self.process.pin_shards,
-            allow_anonymous: self.allow_anonymous(),
             connection_messages: self.logging.connection_messages,
             memory_limit: limit(self.process.memory_limit),
             shutdown_timeout_ms: self.process.shutdown_timeout as u64 * 1000,
@@ -176,7 +148,8 @@ impl Config {
             session: self.session_limits(),
             features: self.offered(),
             turn: self.turn_limits(),
-            auto_id_prefix: self.clients.auto_id_prefix.as_str().into(),
+            client_id_prefix: self.security.clientid_prefixes.as_deref().map(Box::from),
+            check_retain_source: self.security.check_retain_source,
             server_reference: self.clients.server_reference.as_deref().map(Box::from),
             response_information: self.clients.response_information.as_deref().map(Box::from),
             listeners: self.listener_runtimes(),
@@ -190,7 +163,6 @@ impl Config {
             packet_size: clients.max_connect_packet_size as u32,
             per_address: limit32(clients.max_unauthenticated_per_address),
             max_keep_alive: clients.max_keepalive as u16,
-            allow_zero_length_client_id: clients.allow_zero_length_clientid,
         }
     }
 
@@ -249,28 +221,6 @@ impl Config {
             output_high_water: tuning.output_high_water as usize,
         }
     }
-
-    fn listener_runtimes(&self) -> Box<[Arc<ListenerRuntime>]> {
-        let compile = |(id, listener)| Arc::new(self.listener_runtime(id, listener));
-        (0..).zip(&self.listeners).map(compile).collect()
-    }
-
-    fn listener_runtime(&self, id: u32, listener: &Listener) -> ListenerRuntime {
-        ListenerRuntime {
-            id,
-            bind: match &listener.bind_address {
-                Some(host) => Bind::Host(host.as_str().into()),
-                None if self.local_only => Bind::Loopback,
-                None => Bind::Any,
-            },
-            port: listener.port as u16,
-            max_connections: limit32(listener.max_connections.max(0)),
-            max_qos: listener.max_qos as u8,
-            topic_alias_maximum: listener.max_topic_alias as u16,
-            topic_alias_maximum_out: listener.max_topic_alias_broker as u16,
-            versions: listener.accept_protocol_versions,
-        }
-    }
 }
 
 /// A configured limit of which 0 means none. The table keeps it from being negative.
@@ -278,20 +228,20 @@ fn limit(configured: i64) -> u64 {
     if configured == 0 { UNLIMITED } else { configured as u64 }
 }
 
-fn limit32(configured: i64) -> u32 {
+pub(super) fn limit32(configured: i64) -> u32 {
     if configured == 0 { u32::MAX } else { configured as u32 }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::table::Listener;
     use crate::config::value::Expiry;
 
     #[test]
     fn defaults_compile_to_what_the_documentation_says() {
         let runtime = Config::default().compile(4);
         assert_eq!(runtime.shards, 4);
-        assert!(!runtime.allow_anonymous);
         assert_eq!(runtime.memory_limit, UNLIMITED);
         assert_eq!(runtime.connect.timeout_ms, 10_000);
         assert_eq!(runtime.packets.maximum_packet_size, 268_435_460);
@@ -332,19 +282,5 @@ mod tests {
         assert_eq!(runtime.packets.receive_maximum, 7);
         assert_eq!(runtime.session.expiry_s, u32::MAX - 1);
         assert_eq!(runtime.listeners[0].max_connections, 3);
-    }
-
-    #[test]
-    fn anonymous_clients_are_for_local_use_unless_configured() {
-        let mut config = Config { local_only: true, ..Config::default() };
-        config.listeners.push(Listener::default());
-        assert!(config.compile(1).allow_anonymous);
-        assert_eq!(config.compile(1).listeners[0].bind, Bind::Loopback);
-        config.clients.allow_anonymous = Some(false);
-        assert!(!config.compile(1).allow_anonymous);
-        config.local_only = false;
-        assert_eq!(config.compile(1).listeners[0].bind, Bind::Any);
-        config.clients.allow_anonymous = Some(true);
-        assert!(config.compile(1).allow_anonymous);
     }
 }

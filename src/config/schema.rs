@@ -1,13 +1,17 @@
 //! The typed configuration: what the table's sections add up to.
 
-use super::table::{Clients, Features, Listener, Logging, Packets, Process, Queues, Tuning};
+use super::table::{
+    Clients, Features, Listener, Logging, Packets, Process, Queues, Security, Tuning,
+};
 
 /// Every option's value, in the units the operator writes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Config {
     /// Threads, memory, the end of the process.
     pub process: Process,
-    /// Who may connect and how.
+    /// Who may connect, and do what.
+    pub security: Security,
+    /// How Clients connect.
     pub clients: Clients,
     /// What one connection may send.
     pub packets: Packets,
@@ -28,6 +32,6 @@ pub struct Config {
 impl Config {
     /// Whether Clients without credentials are accepted, the default resolved.
     pub fn allow_anonymous(&self) -> bool {
-        self.clients.allow_anonymous.unwrap_or(self.local_only)
+        self.security.allow_anonymous.unwrap_or(self.local_only)
     }
 }

@@ -7,6 +7,7 @@ use super::error::{Mistake, Mistakes};
 use super::file;
 use super::schema::Config;
 use super::table::Listener;
+use super::unready::unready;
 use super::words::LogTypes;
 
 /// The port of MQTT over TCP.
@@ -56,6 +57,10 @@ impl Source {
             config.listeners = self.local_listeners();
         } else if !self.ports.is_empty() {
             warnings.push("--port is ignored, because the configuration has a listener.".into());
+        }
+        let mistakes = unready(&config);
+        if !mistakes.is_empty() {
+            return Err(Mistakes(mistakes));
         }
         if !config.allow_anonymous() {
             warnings.push(

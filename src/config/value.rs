@@ -48,6 +48,19 @@ impl Spec {
     pub const fn unset(self, meaning: &'static str) -> Self {
         Self { unset: meaning, ..self }
     }
+
+    /// Whether a text is one that is allowed: its length, and no null character, since texts end
+    /// up in MQTT strings [MQTT-1.5.4-2] or in names that the system takes.
+    pub(super) fn check_text(&self, text: &str) -> Result<(), Problem> {
+        let long = i64::try_from(text.len()).unwrap_or(i64::MAX);
+        if !(self.min..=self.max).contains(&long) {
+            return Err(Problem { given: format!("{long} bytes long"), meant: None });
+        }
+        if text.contains('\0') {
+            return Err(Problem { given: "a string with a null character".into(), meant: None });
+        }
+        Ok(())
+    }
 }
 
 /// Why a value was refused.
@@ -138,15 +151,7 @@ impl Value for i64 {
 impl Value for String {
     fn read(raw: &DeValue<'_>, spec: &Spec) -> Result<Self, Problem> {
         let text = raw.as_str().ok_or_else(|| Problem::with(raw))?;
-        let long = i64::try_from(text.len()).unwrap_or(i64::MAX);
-        if !(spec.min..=spec.max).contains(&long) {
-            return Err(Problem { given: format!("{long} bytes long"), meant: None });
-        }
-        // MQTT strings carry no U+0000 [MQTT-1.5.4-2], and these end up in MQTT strings or in
-        // names that the system takes.
-        if text.contains('\0') {
-            return Err(Problem { given: "a string with a null character".into(), meant: None });
-        }
+        spec.check_text(text)?;
         Ok(text.into())
     }
 

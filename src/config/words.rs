@@ -27,7 +27,12 @@ macro_rules! words {
 
         impl Value for $name {
             fn read(raw: &DeValue<'_>, _: &Spec) -> Result<Self, Problem> {
-                word(raw.as_str().ok_or_else(|| Problem::with(raw))?, Self::WORDS)
+                // A word that is a number may be written as one.
+                match (raw.as_str(), integer(raw)) {
+                    (Some(text), _) => word(text, Self::WORDS),
+                    (None, Some(number)) => word(&number.to_string(), Self::WORDS),
+                    (None, None) => Err(Problem::with(raw)),
+                }
             }
 
             fn show(&self) -> Option<String> {
@@ -67,6 +72,50 @@ words! {
         HashTopic = "hash-topic",
         /// The member with the fewest messages waiting.
         LeastQueued = "least-queued",
+    }
+}
+
+words! {
+    /// What a listener's connections speak.
+    enum ListenerProtocol {
+        /// MQTT.
+        Mqtt = "mqtt",
+        /// MQTT in WebSocket frames.
+        Websockets = "websockets",
+    }
+}
+
+words! {
+    /// Which family of addresses a listener without an address of its own binds.
+    enum SocketDomain {
+        /// IPv4 and IPv6.
+        Both = "both",
+        /// IPv4 only.
+        Ipv4 = "ipv4",
+        /// IPv6 only.
+        Ipv6 = "ipv6",
+    }
+}
+
+words! {
+    /// The least version of TLS that is spoken.
+    enum TlsVersion {
+        /// TLS 1.2.
+        V12 = "tlsv1.2",
+        /// TLS 1.3.
+        V13 = "tlsv1.3",
+    }
+}
+
+words! {
+    /// Which version of the PROXY protocol's header connections begin with.
+    enum ProxyVersion {
+        /// The text header.
+        V1 = "1",
+        /// The binary header.
+        V2 = "2",
+        /// Either.
+        Any = "any",
     }
 }
 

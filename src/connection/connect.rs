@@ -59,7 +59,7 @@ impl Connection {
             );
         }
         if connect.client_id.is_empty()
-            && !may_assign(connect, config.connect.allow_zero_length_client_id)
+            && !may_assign(connect, self.listener.security.allow_zero_length_client_id)
         {
             // [MQTT-3.1.3-8], [MQTT-3.1.3-9]
             return refuse(ReasonCode::CLIENT_IDENTIFIER_NOT_VALID, "empty client identifier");
@@ -94,13 +94,16 @@ impl Connection {
         if let Some(name) = connect.properties.authentication_method {
             return auth::begin(self, host, connect, name, raw);
         }
-        host.authenticate(connect.username, connect.password)
+        host.authenticate(&self.listener, connect.username, connect.password)
             .map(|()| Some(Admitted { data: None }))
             .map_err(|reason| Close::refused(reason, "not authorised"))
     }
 
     fn open_session<H: Host>(&mut self, host: &mut H, connect: &Connect<'_>) -> Flow {
-        let assigned = connect.client_id.is_empty().then(|| assign_client_id(host));
+        let assigned = connect.client_id.is_empty().then(|| {
+            let prefix = &self.listener.security.auto_id_prefix;
+            assign_client_id(host, prefix)
+        });
         let client_id: Arc<str> = assigned.as_deref().unwrap_or(connect.client_id).into();
         let expiry_s = session_expiry(connect, host.config().session.expiry_s);
         let request = OpenSession {
@@ -256,10 +259,10 @@ fn may_assign(connect: &Connect<'_>, allowed: bool) -> bool {
 }
 
 /// A UUID-shaped random identifier behind the configured prefix, as Mosquitto makes it.
-fn assign_client_id<H: Host>(host: &mut H) -> String {
+fn assign_client_id<H: Host>(host: &mut H, prefix: &str) -> String {
     let hex = format!("{:032X}", host.random());
     let (a, b, c, d, e) = (&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]);
-    format!("{}{a}-{b}-{c}-{d}-{e}", host.config().auto_id_prefix)
+    format!("{prefix}{a}-{b}-{c}-{d}-{e}")
 }
 
 /// Version 3's Clean Session is Clean Start with an interval of 0 or of no end.

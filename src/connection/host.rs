@@ -2,7 +2,7 @@
 
 use super::{Event, Link, Outgoing};
 use crate::auth::Methods;
-use crate::config::Runtime;
+use crate::config::{ListenerRuntime, Runtime};
 use crate::metrics::ShardMetrics;
 use crate::protocol::{QoS, ReasonCode, SubscribeOptions, Version};
 use crate::session::{Session, Will};
@@ -76,8 +76,13 @@ pub trait Host {
     fn session(&mut self, session: Key) -> &mut Session;
     /// A packet was written to the connection's link: it is flushed at the end of the turn.
     fn sent(&mut self, connection: Key);
-    /// User name and password, or their absence.
-    fn authenticate(&mut self, username: Option<&str>, password: Option<&[u8]>) -> Verdict;
+    /// User name and password, or their absence, of a Client of that listener.
+    fn authenticate(
+        &mut self,
+        listener: &ListenerRuntime,
+        username: Option<&str>,
+        password: Option<&[u8]>,
+    ) -> Verdict;
     /// Whether the session's Client may publish to `topic`.
     fn may_publish(&mut self, session: Key, topic: &str) -> bool;
     /// Finds or creates the session, taking over its present connection.

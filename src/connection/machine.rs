@@ -140,6 +140,11 @@ impl Connection {
         SocketAddr::new(self.peer.0.to_canonical(), self.peer.1)
     }
 
+    /// Takes over the changed settings of its listener.
+    pub fn relisten(&mut self, listener: Arc<ListenerRuntime>) {
+        self.listener = listener;
+    }
+
     /// The listener that accepted it.
     pub fn listener(&self) -> &Arc<ListenerRuntime> {
         &self.listener

@@ -11,9 +11,11 @@ use super::lifecycle::Lifecycle;
 use super::log::LogHandle;
 use super::metrics::{MakeExporters, Reading};
 use super::plane::DataPlane;
+use super::prepare::Steps;
 use super::supervisor::{Outcome, Reloads};
 use super::watch::Watch;
-use crate::config::{Config, Runtime, Source};
+use crate::config::{Config, Source};
+use crate::shard::Settings;
 
 /// The state that a restarted actor is rebuilt from. Owned by the control plane's thread.
 pub struct Estate {
@@ -23,6 +25,10 @@ pub struct Estate {
     pub source: Source,
     /// The configuration in force.
     pub config: RefCell<Config>,
+    /// What was made of it.
+    pub settings: RefCell<Arc<Settings>>,
+    /// The steps that make it.
+    pub steps: Steps,
     /// How many cores the process may use.
     pub cores: usize,
     /// The published phase.
@@ -41,11 +47,4 @@ pub struct Estate {
     pub drain_until: Cell<Option<Instant>>,
     /// How it all ended; set once it has.
     pub outcome: RefCell<Option<Outcome>>,
-}
-
-impl Estate {
-    /// The configuration in force, compiled.
-    pub fn runtime(&self) -> Arc<Runtime> {
-        Arc::new(self.config.borrow().compile(self.cores))
-    }
 }

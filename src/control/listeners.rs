@@ -62,6 +62,7 @@ pub fn open(listener: &ListenerRuntime) -> Result<Vec<(TcpListener, SocketAddr)>
 fn describe(listener: &ListenerRuntime) -> String {
     match &listener.bind {
         Bind::Host(host) => format!("{host} port {}", listener.port),
+        Bind::Unix(path) => path.display().to_string(),
         Bind::Any | Bind::Loopback => format!("port {}", listener.port),
     }
 }
@@ -80,6 +81,7 @@ fn addresses(listener: &ListenerRuntime) -> io::Result<Vec<SocketAddr>> {
             found.dedup();
             found
         }
+        Bind::Unix(_) => return Err(ErrorKind::Unsupported.into()),
     })
 }
 

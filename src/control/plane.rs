@@ -3,9 +3,9 @@
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use crate::config::{ListenerRuntime, Runtime};
+use crate::config::ListenerRuntime;
 use crate::metrics::Snapshot;
-use crate::shard::Handle;
+use crate::shard::{Handle, Settings};
 
 /// The shards, seen from the control plane. Every call returns at once.
 pub trait DataPlane {
@@ -17,8 +17,8 @@ pub trait DataPlane {
     fn connections(&self) -> usize;
     /// Ends the shards' threads.
     fn stop(&self);
-    /// Puts a changed configuration into force.
-    fn apply(&self, config: Arc<Runtime>);
+    /// Puts changed settings into force.
+    fn apply(&self, settings: Arc<Settings>);
     /// The counters of all shards.
     fn snapshot(&self) -> Snapshot;
     /// Tells how scarce memory is, from 0 (plenty) to 3.
@@ -42,8 +42,8 @@ impl DataPlane for Handle {
         Handle::stop(self);
     }
 
-    fn apply(&self, config: Arc<Runtime>) {
-        Handle::apply(self, config);
+    fn apply(&self, settings: Arc<Settings>) {
+        Handle::apply(self, settings);
     }
 
     fn snapshot(&self) -> Snapshot {

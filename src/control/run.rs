@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use actix::System;
 
@@ -11,9 +12,11 @@ use super::lifecycle::Phase;
 use super::log::LogHandle;
 use super::metrics::MakeExporters;
 use super::plane::DataPlane;
+use super::prepare::Steps;
 use super::remote::Remote;
 use super::supervisor::{Outcome, Supervisor};
 use crate::config::{Config, Source};
+use crate::shard::Settings;
 
 /// What the control plane needs to begin.
 pub struct Setup {
@@ -23,6 +26,10 @@ pub struct Setup {
     pub source: Source,
     /// The configuration.
     pub config: Config,
+    /// What was made of it; the shards run on it.
+    pub settings: Arc<Settings>,
+    /// The steps that make it, taken again at each reload.
+    pub steps: Steps,
     /// How many cores the process may use.
     pub cores: usize,
     /// The log's controls.
@@ -41,6 +48,8 @@ pub fn run(setup: Setup) -> Outcome {
         plane: setup.plane,
         source: setup.source,
         config: RefCell::new(setup.config),
+        settings: RefCell::new(setup.settings),
+        steps: setup.steps,
         cores: setup.cores,
         lifecycle: remote.lifecycle.clone(),
         bound: remote.bound.clone(),

@@ -1,6 +1,7 @@
 //! The actor that leads the broker through its life.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::clock::Instant;
@@ -11,8 +12,9 @@ use super::keeper::keep;
 use super::lifecycle::Phase;
 use super::listeners::{self, ListenError};
 use super::metrics::Collector;
+use super::prepare::prepare;
 use super::signals::Signals;
-use crate::config::Changes;
+use crate::config::{Changes, Mistakes};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -65,7 +67,7 @@ impl Supervisor {
     fn open_listeners(&self) -> Result<(), ListenError> {
         let estate = &self.estate;
         estate.lifecycle.advance(Phase::Listen);
-        let runtime = estate.runtime();
+        let runtime = Arc::clone(&estate.settings.borrow().runtime);
         // All are bound before the first accepts: a broker that cannot have them all has none.
         let mut sockets = Vec::new();
         for settings in &runtime.listeners {
@@ -135,19 +137,28 @@ impl Supervisor {
         let estate = &self.estate;
         let loaded = match estate.source.load() {
             Ok(loaded) => loaded,
-            Err(mistakes) => {
-                mistakes.0.iter().for_each(|mistake| tracing::error!("{mistake}"));
-                tracing::error!("The configuration was not reloaded; the old one stays in force.");
-                estate.reloads.change(|reloads| reloads.refused += 1);
-                return;
-            }
+            Err(mistakes) => return self.refuse(&mistakes),
         };
-        let changes = estate.config.borrow_mut().adopt(&loaded.config);
+        let mut next = estate.config.borrow().clone();
+        let changes = next.adopt(&loaded.config);
+        let settings = match prepare(&estate.steps, next.compile(estate.cores)) {
+            Ok(settings) => settings,
+            Err(mistakes) => return self.refuse(&mistakes),
+        };
+        // Nothing below can fail.
+        *estate.config.borrow_mut() = next;
+        *estate.settings.borrow_mut() = Arc::clone(&settings);
         loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         estate.log.reload(&estate.config.borrow().logging);
-        estate.plane.apply(estate.runtime());
+        estate.plane.apply(settings);
         report(&changes);
         estate.reloads.change(|reloads| reloads.applied += 1);
+    }
+
+    fn refuse(&self, mistakes: &Mistakes) {
+        mistakes.0.iter().for_each(|mistake| tracing::error!("{mistake}"));
+        tracing::error!("The configuration was not reloaded; the old one stays in force.");
+        self.estate.reloads.change(|reloads| reloads.refused += 1);
     }
 }
 

@@ -4,7 +4,7 @@ use std::any::Any;
 
 use smallvec::SmallVec;
 
-use crate::config::Runtime;
+use super::Settings;
 use crate::connection::Parked;
 use crate::protocol::Message;
 use crate::router::{FilterId, Group};
@@ -54,7 +54,7 @@ pub enum Command {
     /// A connection whose session lives here.
     Adopt(Box<Adopt>),
     /// Another configuration is in force.
-    Apply(Arc<Runtime>),
+    Apply(Arc<Settings>),
     /// Stop accepting, say goodbye to every Client, close.
     Drain,
     /// For the driver of this shard; the core does not look inside.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use hashbrown::HashMap;
 
 use super::route::{Gathered, Route};
-use super::{Command, Shared};
+use super::{Command, Settings, Shared};
 use crate::config::Runtime;
 use crate::connection::{Close, DeliverLimits, Event, Link, Shapes, Wants};
 use crate::metrics::{DropReason, ShardMetrics};
@@ -102,7 +102,8 @@ pub struct Core {
 }
 
 impl Core {
-    pub(super) fn new(id: u16, shared: Arc<Shared>, config: Arc<Runtime>, now: Now) -> Self {
+    pub(super) fn new(id: u16, shared: Arc<Shared>, settings: Arc<Settings>, now: Now) -> Self {
+        let config = Arc::clone(&settings.runtime);
         let outboxes = (0..shared.shards()).map(|_| Outbox::default()).collect();
         let seed = shared.topic_hash("seed") ^ u64::from(id);
         Self {
@@ -154,9 +155,9 @@ impl Core {
         self.limits.now_ms = now.mono_ms;
     }
 
-    pub(super) fn apply(&mut self, config: Arc<Runtime>) {
-        self.limits = limits(&config, self.now);
-        self.config = config;
+    pub(super) fn apply(&mut self, settings: Arc<Settings>) {
+        self.limits = limits(&settings.runtime, self.now);
+        self.config = Arc::clone(&settings.runtime);
     }
 
     /// A session id that no other session of the process has or had.

@@ -9,7 +9,7 @@ use tracing::Level;
 
 use super::admission::Ticket;
 use super::command::Adopt;
-use super::{Command, Served, Shard, Shared, logging};
+use super::{Command, Served, Settings, Shard, Shared, logging};
 use crate::config::ListenerRuntime;
 use crate::connection::Wants;
 use crate::reactor::{Handler, Reactor};
@@ -265,8 +265,9 @@ impl Driver {
                 }
             }
             Some(Command::Drain) => self.listeners.clear(),
-            Some(Command::Apply(config)) => {
-                self.shard.apply(config);
+            Some(Command::Apply(settings)) => {
+                self.apply_to_listeners(&settings);
+                self.shard.apply(settings);
                 self.shard.set_wants(wants(&self.shard));
             }
             _ => {}
@@ -290,6 +291,15 @@ impl Driver {
         match acceptor.register(&self.registry, u64::from(id) + 1) {
             Ok(()) => self.listeners.push(Listener { id, acceptor, settings, due_ms: 0 }),
             Err(error) => tracing::error!(target: "error", "Listener {id}: {error}"),
+        }
+    }
+
+    /// What is accepted from now on is under the new settings.
+    fn apply_to_listeners(&mut self, settings: &Settings) {
+        for listener in &mut self.listeners {
+            if let Some(changed) = settings.runtime.listener(listener.settings.id) {
+                listener.settings = Arc::clone(changed);
+            }
         }
     }
 

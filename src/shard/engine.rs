@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::core::{Core, Timer, UNFLUSHED_MAX};
-use super::{Command, Shared};
+use super::{Command, Settings, Shared};
 use crate::config::{ListenerRuntime, Runtime};
 use crate::connection::{
     Close, Connection, Event, Link, Parked, Progress, Wants, write_disconnect,
@@ -52,8 +52,8 @@ pub struct Shard {
 
 impl Shard {
     /// Shard number `id` of those that share `shared`.
-    pub fn new(id: u16, shared: Arc<Shared>, config: Arc<Runtime>, now: Now) -> Self {
-        Self { seats: Vec::new(), core: Core::new(id, shared, config, now), due: Vec::new() }
+    pub fn new(id: u16, shared: Arc<Shared>, settings: Arc<Settings>, now: Now) -> Self {
+        Self { seats: Vec::new(), core: Core::new(id, shared, settings, now), due: Vec::new() }
     }
 
     /// A turn begins; returns true while another shard is too far behind to be fed.
@@ -372,8 +372,30 @@ impl Shard {
     }
 
     /// Another configuration comes into force.
-    pub fn apply(&mut self, config: Arc<Runtime>) {
-        self.core.apply(config);
+    ///
+    /// Connections take over what has changed for their listener; those whose listener is gone
+    /// are ended, since nothing says any more what they may do.
+    pub fn apply(&mut self, settings: Arc<Settings>) {
+        self.core.apply(settings);
+        let keys: Vec<Key> = self.core.links.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            let runtime = Arc::clone(&self.core.config);
+            let Some(seat) = self.seat_mut(key) else { continue };
+            match runtime.listener(seat.connection.listener().id) {
+                Some(listener) => seat.connection.relisten(Arc::clone(listener)),
+                None => self.dismiss(key),
+            }
+        }
+        self.close_ended();
+    }
+
+    fn dismiss(&mut self, key: Key) {
+        let close = Close::refused(ReasonCode::ADMINISTRATIVE_ACTION, "its listener was removed");
+        if self.core.links.get(key).is_some_and(|link| link.session.is_some()) {
+            self.close_with_goodbye(key, close);
+        } else {
+            self.finish(key, close);
+        }
     }
 
     /// Which events the log wants.

@@ -6,9 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::{self, JoinHandle};
 
 use super::driver::{Driver, DriverCommand};
-use super::{Command, Shard, Shared};
+use super::{Command, Settings, Shard, Shared};
 use crate::auth::Methods;
-use crate::config::{ListenerRuntime, Runtime};
+use crate::config::ListenerRuntime;
 use crate::metrics::Snapshot;
 use crate::reactor::{Clock, Reactor, ReactorConfig};
 use crate::sync::{Arc, Ordering};
@@ -20,31 +20,32 @@ pub struct Shards {
 }
 
 impl Shards {
-    /// Starts one thread for each of `config.shards`, without enhanced authentication methods.
+    /// Starts one thread for each configured shard, without enhanced authentication methods.
     ///
     /// # Errors
     /// When the system refuses a poll instance or a thread.
-    pub fn start(config: Arc<Runtime>) -> io::Result<Self> {
-        Self::start_with(config, Methods::default())
+    pub fn start(settings: Arc<Settings>) -> io::Result<Self> {
+        Self::start_with(settings, Methods::default())
     }
 
     /// Like [`Shards::start`], with these authentication methods on offer.
     ///
     /// # Errors
     /// When the system refuses a poll instance or a thread.
-    pub fn start_with(config: Arc<Runtime>, methods: Methods) -> io::Result<Self> {
+    pub fn start_with(settings: Arc<Settings>, methods: Methods) -> io::Result<Self> {
+        let config = Arc::clone(&settings.runtime);
         let shared = Arc::new(Shared::new(config.shards, config.turn.mailbox_high_water, methods));
         let clock = Clock::start();
         let mut threads = Vec::with_capacity(config.shards);
         for id in 0..config.shards as u16 {
             let mut reactor = Reactor::new(ReactorConfig { clock, spin_us: 0 })?;
             shared.mailboxes[usize::from(id)].attach(reactor.waker());
-            let (shared, config) = (Arc::clone(&shared), Arc::clone(&config));
+            let (shared, settings) = (Arc::clone(&shared), Arc::clone(&settings));
             let run = move || {
-                if config.pin_shards {
+                if settings.runtime.pin_shards {
                     pin(id);
                 }
-                let shard = Shard::new(id, shared, config, reactor.now());
+                let shard = Shard::new(id, shared, settings, reactor.now());
                 let mut driver = match Driver::new(shard, &reactor) {
                     Ok(driver) => driver,
                     Err(error) => fail(id, &error.to_string()),
@@ -149,9 +150,9 @@ impl Handle {
         self.push_all(|| Command::Driver(Box::new(DriverCommand::Stop)));
     }
 
-    /// Another configuration comes into force.
-    pub fn apply(&self, config: Arc<Runtime>) {
-        self.push_all(|| Command::Apply(Arc::clone(&config)));
+    /// Other settings come into force.
+    pub fn apply(&self, settings: Arc<Settings>) {
+        self.push_all(|| Command::Apply(Arc::clone(&settings)));
     }
 
     /// The sum of all shards' counters.

@@ -3,7 +3,7 @@
 use super::core::{Core, DELIVERIES_MAX};
 use super::sessions::may_publish_to;
 use crate::auth::Methods;
-use crate::config::Runtime;
+use crate::config::{ListenerRuntime, Runtime};
 use crate::connection::{
     Event, Host, Link, OpenSession, Opened, Outgoing, Routed, SubscribeRequest, Verdict, Wants,
 };
@@ -45,9 +45,14 @@ impl Host for Core {
         self.mark_dirty(connection);
     }
 
-    fn authenticate(&mut self, _username: Option<&str>, _password: Option<&[u8]>) -> Verdict {
+    fn authenticate(
+        &mut self,
+        listener: &ListenerRuntime,
+        _username: Option<&str>,
+        _password: Option<&[u8]>,
+    ) -> Verdict {
         // Nobody's name can be checked, so it is all or none.
-        if self.config.allow_anonymous { Ok(()) } else { Err(ReasonCode::NOT_AUTHORIZED) }
+        if listener.security.allow_anonymous { Ok(()) } else { Err(ReasonCode::NOT_AUTHORIZED) }
     }
 
     fn may_publish(&mut self, _session: Key, topic: &str) -> bool {

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use super::command::Adopt;
-use super::{Command, Served, Shard, Shared};
+use super::{Command, Served, Settings, Shard, Shared};
 use crate::auth::Methods;
 use crate::config::table::Listener;
 use crate::config::{Config, ListenerRuntime, Runtime};
@@ -49,9 +49,10 @@ impl Memory {
     pub fn new(shards: usize, config: Runtime, methods: Methods) -> Self {
         let now = Now { mono_ms: 1, wall_s: 0 };
         let listener = config.listeners.first().cloned().unwrap_or_else(default_listener);
-        let config = Arc::new(config);
+        let settings = Arc::new(Settings::from(config));
+        let config = Arc::clone(&settings.runtime);
         let shared = Arc::new(Shared::new(shards, config.turn.mailbox_high_water, methods));
-        let shard = |id| Shard::new(id, Arc::clone(&shared), Arc::clone(&config), now);
+        let shard = |id| Shard::new(id, Arc::clone(&shared), Arc::clone(&settings), now);
         Self {
             shards: (0..shards as u16).map(shard).collect(),
             listener,

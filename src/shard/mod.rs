@@ -29,6 +29,7 @@ mod replay;
 mod retain;
 mod route;
 mod sessions;
+mod settings;
 mod shared;
 mod timers;
 
@@ -36,4 +37,5 @@ pub use command::Command;
 pub use core::Core;
 pub use engine::{Served, Shard};
 pub use handle::{Handle, Shards};
+pub use settings::Settings;
 pub use shared::Shared;

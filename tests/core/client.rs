@@ -1,13 +1,15 @@
 //! A broker in memory and clients that write their packets byte by byte.
 
 use pondhawk::auth::Methods;
+use pondhawk::config::table::Listener;
 use pondhawk::config::{Config, Runtime};
 use pondhawk::shard::memory::{Memory, Wire};
 
 /// Options as in a configuration file, everybody let in.
 pub fn config(change: impl FnOnce(&mut Runtime)) -> Runtime {
-    let mut runtime = Config::default().compile(1);
-    runtime.allow_anonymous = true;
+    let mut config = Config { listeners: vec![Listener::default()], ..Config::default() };
+    config.security.allow_anonymous = Some(true);
+    let mut runtime = config.compile(1);
     change(&mut runtime);
     runtime
 }

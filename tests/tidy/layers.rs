@@ -60,8 +60,8 @@ pub const LAYERS: [Layer; 9] = [
         ],
     },
     Layer {
-        row: "| 6 | `control` | 0–3, `transport::bind`, `shard::Handle` | a session, connection or \
-              trie directly |",
+        row: "| 6 | `control` | 0–3, `transport::bind`, `shard::Handle`, `shard::Settings` | a \
+              session, connection or trie directly |",
         modules: &["control"],
         may: &[
             "util",
@@ -72,6 +72,7 @@ pub const LAYERS: [Layer; 9] = [
             "config",
             "transport::bind",
             "shard::Handle",
+            "shard::Settings",
         ],
     },
     Layer {

@@ -5,19 +5,8 @@ use crate::config::options::{Spec, options};
 use crate::config::value::Expiry;
 
 options! {
-    /// Clients: CONNECT, identity, keep alive, session lifetime.
+    /// Clients: CONNECT, keep alive, session lifetime.
     struct Clients(config: Config => config.clients);
-
-    /// Whether Clients without credentials are accepted.
-    allow_anonymous: Option<bool> = None,
-        Spec::ANY.unset("true while no listener is configured, false as soon as one is"),
-        Applied, Mosquitto;
-
-    /// Whether an empty Client Identifier is accepted; the broker then makes one.
-    allow_zero_length_clientid: bool = true, Spec::ANY, Applied, Mosquitto;
-
-    /// What Client Identifiers made by the broker begin with.
-    auto_id_prefix: String = "auto-".into(), Spec::bytes_long(0, 50), Applied, Mosquitto;
 
     /// How long a connection may take from being accepted to a complete CONNECT.
     connect_timeout: i64 = 10, Spec::between(1, 3600).unit("seconds"), Applied, Pondhawk;

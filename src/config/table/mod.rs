@@ -6,19 +6,27 @@
 mod clients;
 mod features;
 mod listener;
+mod listener_access;
+mod listener_tls;
+mod listener_web;
 mod logging;
 mod packets;
 mod process;
 mod queues;
 mod sections;
+mod security;
 mod tuning;
 
 pub use clients::Clients;
 pub use features::Features;
 pub use listener::Listener;
+pub use listener_access::Access;
+pub use listener_tls::Tls;
+pub use listener_web::Web;
 pub use logging::Logging;
 pub use packets::Packets;
 pub use process::Process;
 pub use queues::Queues;
-pub use sections::{SECTIONS, Section, global};
+pub use sections::{LISTENER_SECTIONS, SECTIONS, Section, global, of_listeners};
+pub use security::Security;
 pub use tuning::Tuning;

@@ -25,4 +25,8 @@ options! {
     /// How many User Properties a packet may carry.
     max_user_properties: i64 = 1000,
         Spec::between(0, 65_535).unit("properties"), Applied, Pondhawk;
+
+    /// The largest header of an HTTP request on a WebSocket listener.
+    websockets_headers_size: i64 = 4096,
+        Spec::between(1024, 65_535).unit("bytes"), Applied, Mosquitto;
 }

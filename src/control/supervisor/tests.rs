@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use super::*;
@@ -12,6 +11,7 @@ use crate::control::log::Log;
 use crate::control::metrics::{Exporter, MakeExporters, Reading};
 use crate::control::{DataPlane, Remote, Setup, Watch, run};
 use crate::metrics::Snapshot;
+use crate::shard::Settings;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -46,12 +46,12 @@ impl DataPlane for FakePlane {
         self.0.change(|told| told.stopped = true);
     }
 
-    fn apply(&self, config: Arc<Runtime>) {
+    fn apply(&self, settings: Arc<Settings>) {
         let mut panics = false;
         self.0.change(|told| {
             panics = told.panics > 0;
             told.panics = told.panics.saturating_sub(1);
-            told.applied.push(config);
+            told.applied.push(Arc::clone(&settings.runtime));
         });
         assert!(!panics, "the data plane was told to panic");
     }
@@ -91,7 +91,9 @@ fn start(
         let log = Log::start(&Logging::default()).expect("standard error is open");
         let exporters: MakeExporters = Rc::new(exporters);
         let (plane, log, remote) = (Rc::new(plane), log.handle, published);
-        run(Setup { plane, source, config, cores: 2, log, exporters, remote })
+        let settings = Arc::new(Settings::from(config.compile(2)));
+        let steps = Vec::new();
+        run(Setup { plane, source, config, settings, steps, cores: 2, log, exporters, remote })
     });
     Broker { told, remote, thread }
 }
