@@ -1,5 +1,6 @@
 //! Enhanced authentication [MQTT-4.12]: pluggable methods driven by AUTH packets.
 
+use super::Verifier;
 use crate::protocol::ReasonCode;
 use crate::sync::Arc;
 
@@ -36,24 +37,39 @@ pub trait Method: Send + Sync {
     fn proceed(&self, data: &[u8], state: &mut Vec<u8>) -> Step;
 }
 
-/// The methods that this broker offers; none by default.
+/// The ways to authenticate that this broker offers: methods by name, and whoever checks
+/// passwords. None by default.
 #[derive(Clone, Default)]
-pub struct Methods(Vec<Arc<dyn Method>>);
+pub struct Methods {
+    methods: Vec<Arc<dyn Method>>,
+    verifier: Option<Arc<dyn Verifier>>,
+}
 
 impl Methods {
     /// Adds a method; a later one of the same name is never reached.
     pub fn add(&mut self, method: Arc<dyn Method>) {
-        self.0.push(method);
+        self.methods.push(method);
+    }
+
+    /// Passwords are checked by `verifier`. Without one, a Client whose password would have to
+    /// be checked is refused.
+    pub fn verify_with(&mut self, verifier: Arc<dyn Verifier>) {
+        self.verifier = Some(verifier);
     }
 
     /// The method of that name; without one the Client gets 0x8C [MQTT-4.12.0-1].
     pub fn find(&self, name: &str) -> Option<&Arc<dyn Method>> {
-        self.0.iter().find(|method| method.name() == name)
+        self.methods.iter().find(|method| method.name() == name)
+    }
+
+    /// Whoever checks passwords.
+    pub fn verifier(&self) -> Option<&Arc<dyn Verifier>> {
+        self.verifier.as_ref()
     }
 }
 
 impl std::fmt::Debug for Methods {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|method| method.name())).finish()
+        f.debug_list().entries(self.methods.iter().map(|method| method.name())).finish()
     }
 }
