@@ -40,6 +40,8 @@ pub enum Command {
     Null(NullArgs),
     /// Compares brokers in alternating slices.
     Ab(AbArgs),
+    /// Adds up the results of generators that loaded one broker together.
+    Merge(MergeArgs),
 }
 
 /// How publishers and subscribers are joined.
@@ -146,6 +148,12 @@ pub struct OutputArgs {
     /// Write the result as JSON to a file.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Write each histogram as text, `KIND.hgrm`, into a folder.
+    #[arg(long, value_name = "DIR")]
+    pub hgrm: Option<PathBuf>,
+    /// Note something in the result, such as broker=pondhawk-0.1.0; may be given several times.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = label)]
+    pub label: Vec<(String, String)>,
 }
 
 /// Idle connections.
@@ -218,6 +226,16 @@ pub struct AbArgs {
     /// Load before each slice that is not measured.
     #[arg(long, value_name = "SECS", default_value = "0.1", value_parser = seconds)]
     pub warmup: Duration,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Results to add up.
+#[derive(Debug, Args)]
+pub struct MergeArgs {
+    /// Result files of one run: scenario and environment are taken from the first.
+    #[arg(value_name = "RESULT", required = true)]
+    pub results: Vec<PathBuf>,
     #[command(flatten)]
     pub output: OutputArgs,
 }
@@ -298,6 +316,13 @@ fn version(text: &str) -> Result<Version, String> {
         "4" | "3.1.1" => Ok(Version::V311),
         "5" | "5.0" => Ok(Version::V5),
         _ => Err("expected 3, 4 or 5".to_owned()),
+    }
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("expected KEY=VALUE".to_owned()),
     }
 }
 

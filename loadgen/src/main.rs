@@ -6,7 +6,10 @@
 //! | `client` | one MQTT client as a state machine: bytes in, bytes out |
 //! | `engine` | threads, sockets and pacing that drive many clients |
 //! | `measure` | histograms, gap detection, what `/proc` says of a process |
-//! | `report` | verdict, JSON and table of one run |
+//! | `result` | the result of one run: measured, written, read back, merged |
+//! | `fill` | fills a result from what the engine measured |
+//! | `merge` | adds up the results of several machines |
+//! | `output` | what the terminal shows: summary, tables |
 //! | `null` | the null broker: the floor that real brokers are measured against |
 //! | `ab` | alternating comparison of several brokers |
 //! | `idle` | memory per idle connection |
@@ -17,10 +20,13 @@ mod client;
 mod clock;
 mod engine;
 mod failure;
+mod fill;
 mod idle;
 mod measure;
+mod merge;
 mod null;
-mod report;
+mod output;
+mod result;
 mod run;
 
 use std::io::Write;
@@ -39,6 +45,7 @@ fn main() -> ExitCode {
         Command::Idle(args) => idle::run(&args),
         Command::Null(args) => null::run(&args),
         Command::Ab(args) => ab::run(&args),
+        Command::Merge(args) => merge::run(&args),
     };
     match outcome {
         Ok(verdict) => ExitCode::from(verdict.exit_code()),

@@ -1,15 +1,21 @@
 //! One load run against one broker.
 
+use std::io;
 use std::net::IpAddr;
 use std::thread;
 use std::time::Duration;
 
 use crate::args::{Pattern, RunArgs};
 use crate::clock::now_ns;
-use crate::engine::{Fleet, Interval, Plan, Snapshot, Sources, raise_descriptor_limit};
+use crate::engine::{Fleet, Plan, Snapshot, Sources, raise_descriptor_limit};
 use crate::failure::Failure;
-use crate::measure::Memory;
-use crate::report::{Findings, RunReport, Verdict, emit};
+use crate::fill::{Findings, fill, scenario};
+use crate::measure::{CpuDelta, Memory, ProcessSample};
+use crate::output::emit_run;
+use crate::result::{BrokerSample, RunResult, Slice, Verdict, Window};
+
+/// How often the broker's process is looked at.
+const SAMPLE_NS: u64 = 500_000_000;
 
 /// Connects, loads, measures, drains, and reports.
 ///
@@ -20,14 +26,16 @@ pub fn run(pattern: Pattern, args: &RunArgs) -> Result<Verdict, Failure> {
     let fleet = prepare(&plan, args.target.target, &args.target.source)?;
     let connected = fleet.connect(args.target.connect_rate, plan.subscriptions());
     let fleet = fleet.if_connected(connected)?;
-    let (interval, memory) = load(&fleet, args)?;
+    let target = args.target.target.to_string();
+    let mut result = RunResult::begin(scenario(pattern, &plan, args), target);
+    let window = load(&fleet, args, &mut result)?;
     fleet.pause();
     fleet.settle(args.drain);
     let outcome = fleet.finish()?;
-    let findings = Findings { interval, memory, outcome };
-    let report = RunReport::new(&plan, args, findings);
-    emit(&report, &args.output)?;
-    Ok(report.verdict())
+    let findings = Findings { window, outcome };
+    fill(&mut result, &plan, findings, args.max_lag_ms);
+    emit_run(&mut result, &args.output)?;
+    Ok(result.verdict)
 }
 
 /// Starts the threads of a plan, with descriptors and source addresses for all its clients.
@@ -45,7 +53,7 @@ pub fn prepare(
 }
 
 /// Publishes for warm-up and measurement, and measures.
-fn load(fleet: &Fleet, args: &RunArgs) -> Result<(Interval, Option<Memory>), Failure> {
+fn load(fleet: &Fleet, args: &RunArgs, result: &mut RunResult) -> Result<Window, Failure> {
     let start = now_ns();
     let from = start + args.warmup.as_nanos() as u64;
     let until = from + args.duration.as_nanos() as u64;
@@ -55,10 +63,66 @@ fn load(fleet: &Fleet, args: &RunArgs) -> Result<(Interval, Option<Memory>), Fai
     let broker_gone = |error| Failure::of("broker process", error);
     sleep_until(from);
     let before = Snapshot::take(fleet, pid).map_err(broker_gone)?;
-    sleep_until(until);
+    let mut watch = pid.map(|pid| Watch::begin(pid, start)).transpose().map_err(broker_gone)?;
+    let mut next = from;
+    let mut last = before.clone();
+    while next < until {
+        let length = SAMPLE_NS.min(until - next);
+        next += length;
+        sleep_until(next);
+        watch.iter_mut().try_for_each(Watch::look).map_err(broker_gone)?;
+        let now = Snapshot::take(fleet, None).map_err(broker_gone)?;
+        result.series.push(slice(result.series.len() as u32, &now.since(&last), fleet));
+        last = now;
+    }
     let after = Snapshot::take(fleet, pid).map_err(broker_gone)?;
-    let memory = pid.map(Memory::of).transpose().map_err(broker_gone)?;
-    Ok((Interval::between(&before, &after), memory))
+    result.broker_samples = watch.map_or_else(Vec::new, |watch| watch.samples);
+    Ok(after.since(&before))
+}
+
+/// The counts of one slice of the measurement window.
+fn slice(index: u32, window: &Window, fleet: &Fleet) -> Slice {
+    let totals = fleet.totals();
+    Slice {
+        connected: totals.connected - totals.ended.min(totals.connected),
+        sent: window.sent,
+        delivered: window.delivered,
+        acknowledged: window.acknowledged,
+        errors: totals.ended,
+        ..Slice::new(index, SAMPLE_NS as f64 / 1e9, "run")
+    }
+}
+
+/// Watches the broker's process.
+struct Watch {
+    pid: u32,
+    start_ns: u64,
+    first: ProcessSample,
+    samples: Vec<BrokerSample>,
+}
+
+impl Watch {
+    fn begin(pid: u32, start_ns: u64) -> io::Result<Self> {
+        let first = ProcessSample::take(pid)?;
+        let mut watch = Self { pid, start_ns, first, samples: Vec::new() };
+        watch.look()?;
+        Ok(watch)
+    }
+
+    fn look(&mut self) -> io::Result<()> {
+        let now = ProcessSample::take(self.pid)?;
+        let CpuDelta { cpu_ns, voluntary_switches, involuntary_switches, .. } =
+            now.since(&self.first);
+        self.samples.push(BrokerSample {
+            at_s: now_ns().saturating_sub(self.start_ns) as f64 / 1e9,
+            cpu_ns,
+            memory: Memory::of(self.pid)?,
+            threads: now.threads(),
+            voluntary_switches,
+            involuntary_switches,
+        });
+        Ok(())
+    }
 }
 
 /// Sleeps until a time of [`now_ns`].

@@ -3,7 +3,8 @@
 use crate::args::AbArgs;
 use crate::engine::Plan;
 use crate::failure::Failure;
-use crate::report::{Verdict, emit};
+use crate::output::emit;
+use crate::result::Verdict;
 
 use super::broker::BrokerProcess;
 use super::placement::Placement;

@@ -6,9 +6,11 @@ use serde::Serialize;
 
 use crate::args::AbArgs;
 use crate::client::Integrity;
-use crate::engine::{Interval, Plan};
+use crate::engine::Plan;
+use crate::fill::counts;
 use crate::measure::{Memory, Summary, median};
-use crate::report::{Environment, Show, Table, Verdict, broken_promises};
+use crate::output::{Show, Table};
+use crate::result::{Environment, Verdict, Window, broken_promises};
 
 use super::slice::Finished;
 
@@ -42,7 +44,7 @@ struct BrokerReport {
     memory: Memory,
     integrity: Integrity,
     broken: Vec<String>,
-    slices: Vec<Interval>,
+    slices: Vec<Window>,
 }
 
 /// Figures of several rounds. `None` where no message was delivered.
@@ -68,7 +70,7 @@ impl Spread {
     }
 }
 
-fn cost(slice: &Interval) -> Option<f64> {
+fn cost(slice: &Window) -> Option<f64> {
     slice.broker.as_ref().and_then(|cpu| slice.us_per_delivery(cpu))
 }
 
@@ -100,7 +102,7 @@ impl AbReport {
 impl BrokerReport {
     fn new(finished: Finished, plan: &Plan, reference: &[Option<f64>]) -> Self {
         let Finished { name, slices, memory, outcome } = finished;
-        let mut recorder = outcome.recorder;
+        let recorder = outcome.recorder;
         let ratios = slices.iter().zip(reference).map(|(slice, reference)| {
             let reference = reference.filter(|reference| *reference > 0.0)?;
             Some(cost(slice)? / reference)
@@ -113,7 +115,7 @@ impl BrokerReport {
             generator_us: Spread::of(slices.iter().map(|s| s.us_per_delivery(&s.generator))),
             latency: recorder.end_to_end.summary(),
             memory,
-            broken: broken_promises(plan.load.qos, &recorder.integrity),
+            broken: broken_promises(plan.load.qos, &counts(&recorder.integrity)),
             integrity: recorder.integrity,
             slices,
         }

@@ -4,9 +4,10 @@ use std::thread;
 use std::time::Duration;
 
 use crate::clock::now_ns;
-use crate::engine::{Fleet, Interval, Outcome, Plan, Snapshot};
+use crate::engine::{Fleet, Outcome, Plan, Snapshot};
 use crate::failure::Failure;
 use crate::measure::Memory;
+use crate::result::Window;
 use crate::run::prepare;
 
 use super::broker::BrokerProcess;
@@ -18,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub struct Contender {
     process: BrokerProcess,
     fleet: Fleet,
-    slices: Vec<Interval>,
+    slices: Vec<Window>,
 }
 
 /// What became of a broker.
@@ -26,7 +27,7 @@ pub struct Finished {
     /// Name in the report.
     pub name: String,
     /// Its slices, by round.
-    pub slices: Vec<Interval>,
+    pub slices: Vec<Window>,
     /// Memory after the last slice.
     pub memory: Memory,
     /// All messages of all slices.
@@ -63,7 +64,7 @@ impl Contender {
         let after = Snapshot::take(&self.fleet, pid).map_err(gone)?;
         self.fleet.pause();
         self.fleet.settle(PATIENCE);
-        self.slices.push(Interval::between(&before, &after));
+        self.slices.push(after.since(&before));
         Ok(())
     }
 

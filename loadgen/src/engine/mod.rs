@@ -17,5 +17,5 @@ mod worker;
 pub use fleet::{Fleet, Outcome};
 pub use link::{Link, Received, may_be_closed};
 pub use plan::Plan;
-pub use snapshot::{Interval, Snapshot};
+pub use snapshot::Snapshot;
 pub use source::{Sources, raise_descriptor_limit};

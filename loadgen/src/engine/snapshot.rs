@@ -2,11 +2,10 @@
 
 use std::io;
 
-use serde::Serialize;
-
 use crate::client::Totals;
 use crate::clock::now_ns;
-use crate::measure::{CpuDelta, ProcessSample};
+use crate::measure::ProcessSample;
+use crate::result::Window;
 
 use super::fleet::Fleet;
 
@@ -31,46 +30,17 @@ impl Snapshot {
         let own = ProcessSample::take(std::process::id())?;
         Ok(Self { at_ns, totals, broker, own })
     }
-}
 
-/// What happened between two snapshots.
-#[derive(Clone, Debug, Serialize)]
-pub struct Interval {
-    /// Wall time, s.
-    pub seconds: f64,
-    /// Application Messages sent.
-    pub sent: u64,
-    /// Application Messages delivered.
-    pub delivered: u64,
-    /// QoS 1 and 2 publications completed.
-    pub acknowledged: u64,
-    /// CPU of the broker, if its process is known.
-    pub broker: Option<CpuDelta>,
-    /// CPU of the generator.
-    pub generator: CpuDelta,
-}
-
-impl Interval {
-    /// From one snapshot to a later one.
-    pub fn between(from: &Snapshot, to: &Snapshot) -> Self {
-        let broker = from.broker.as_ref().zip(to.broker.as_ref());
-        Self {
-            seconds: to.at_ns.saturating_sub(from.at_ns) as f64 / 1e9,
-            sent: to.totals.sent - from.totals.sent,
-            delivered: to.totals.delivered - from.totals.delivered,
-            acknowledged: to.totals.acked - from.totals.acked,
+    /// What happened since `earlier`.
+    pub fn since(&self, earlier: &Self) -> Window {
+        let broker = earlier.broker.as_ref().zip(self.broker.as_ref());
+        Window {
+            seconds: self.at_ns.saturating_sub(earlier.at_ns) as f64 / 1e9,
+            sent: self.totals.sent - earlier.totals.sent,
+            delivered: self.totals.delivered - earlier.totals.delivered,
+            acknowledged: self.totals.acked - earlier.totals.acked,
             broker: broker.map(|(before, after)| after.since(before)),
-            generator: to.own.since(&from.own),
+            generator: self.own.since(&earlier.own),
         }
-    }
-
-    /// Deliveries per second.
-    pub fn delivery_rate(&self) -> f64 {
-        self.delivered as f64 / self.seconds
-    }
-
-    /// CPU µs for each delivery.
-    pub fn us_per_delivery(&self, cpu: &CpuDelta) -> Option<f64> {
-        (self.delivered > 0).then(|| cpu.cpu_ns as f64 / 1000.0 / self.delivered as f64)
     }
 }

@@ -5,9 +5,9 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use crate::client::Recorder;
-use crate::engine::Interval;
 use crate::measure::{Fit, Memory, Summary, fit_line};
-use crate::report::{Environment, Show, Verdict};
+use crate::output::Show;
+use crate::result::{Environment, Verdict, Window};
 
 /// Name and version of the JSON layout.
 const SCHEMA: &str = "loadgen-idle/1";
@@ -57,7 +57,7 @@ pub struct IdleReport {
     per_subscription: Option<Slopes>,
     connect_latency: Option<Summary>,
     /// While all connections were open and silent.
-    held: Interval,
+    held: Window,
     connections: Growth,
     subscriptions: Option<Growth>,
     complaints: Vec<String>,
@@ -68,8 +68,8 @@ impl IdleReport {
     pub fn new(
         connections: Growth,
         subscriptions: Option<Growth>,
-        held: Interval,
-        mut recorder: Recorder,
+        held: Window,
+        recorder: Recorder,
     ) -> Self {
         let lost = recorder.integrity.connections_lost > 0;
         Self {

@@ -4,10 +4,11 @@ use std::thread;
 use std::time::Duration;
 
 use crate::args::IdleArgs;
-use crate::engine::{Fleet, Interval, Plan, Snapshot};
+use crate::engine::{Fleet, Plan, Snapshot};
 use crate::failure::Failure;
 use crate::measure::Memory;
-use crate::report::{Verdict, emit};
+use crate::output::emit;
+use crate::result::{Verdict, Window};
 use crate::run::prepare;
 
 use super::report::{Growth, IdleReport};
@@ -61,8 +62,8 @@ fn grow(
 }
 
 /// What the broker does while nothing happens.
-fn hold(fleet: &Fleet, pid: u32, length: Duration) -> Result<Interval, Failure> {
+fn hold(fleet: &Fleet, pid: u32, length: Duration) -> Result<Window, Failure> {
     let before = Snapshot::take(fleet, Some(pid))?;
     thread::sleep(length);
-    Ok(Interval::between(&before, &Snapshot::take(fleet, Some(pid))?))
+    Ok(Snapshot::take(fleet, Some(pid))?.since(&before))
 }

@@ -1,27 +1,41 @@
 //! Latency histograms.
 
+use std::borrow::Cow;
+use std::io::Cursor;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
 
 /// Greatest latency told apart, in microseconds: 60 s.
-const HIGHEST_US: u64 = 60_000_000;
+pub const HIGHEST_US: u64 = 60_000_000;
+
+/// Significant decimal digits of every histogram: 0.1 % of the value.
+const DIGITS: u8 = 3;
 
 /// Latencies from 1 µs to 60 s with three significant digits; longer ones count as 60 s.
 ///
 /// Messages of one write and one read have the same latency. So equal values in a row are counted
-/// first and recorded together.
-#[derive(Debug)]
+/// first and recorded together. Memory grows with the greatest value: 16 KiB up to 2 ms, 140 KiB
+/// up to 60 s.
+#[derive(Clone, Debug)]
 pub struct Latency {
     histogram: Histogram<u64>,
     run_us: u64,
     run_len: u64,
 }
 
+impl Default for Latency {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Latency {
     /// An empty histogram.
     pub fn new() -> Self {
-        let histogram = Histogram::new_with_bounds(1, HIGHEST_US, 3)
-            .expect("the bounds are constants that hdrhistogram accepts");
+        let histogram = Histogram::new(DIGITS).expect("hdrhistogram accepts up to five digits");
         Self { histogram, run_us: 0, run_len: 0 }
     }
 
@@ -38,22 +52,54 @@ impl Latency {
 
     fn end_run(&mut self) {
         if self.run_len > 0 {
-            self.histogram.saturating_record_n(self.run_us.max(1), self.run_len);
+            let value = self.run_us.clamp(1, HIGHEST_US);
+            self.histogram
+                .record_n(value, self.run_len)
+                .expect("the histogram resizes itself up to any value");
             self.run_len = 0;
         }
     }
 
-    /// Adds what another thread recorded.
+    /// Adds what another thread, process or machine recorded. Nothing is lost: each count stays in
+    /// the slot it was recorded in.
     pub fn merge(&mut self, mut other: Self) {
         other.end_run();
         self.end_run();
-        self.histogram.add(&other.histogram).expect("all latency histograms have the same bounds");
+        self.histogram.add(&other.histogram).expect("the histogram resizes itself");
+    }
+
+    /// The histogram with everything recorded so far.
+    fn complete(&self) -> Cow<'_, Histogram<u64>> {
+        if self.run_len == 0 {
+            return Cow::Borrowed(&self.histogram);
+        }
+        let mut copy = self.clone();
+        copy.end_run();
+        Cow::Owned(copy.histogram)
+    }
+
+    /// Whether nothing was recorded.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Values recorded.
+    pub fn len(&self) -> u64 {
+        self.histogram.len() + self.run_len
+    }
+
+    /// The recorded values in µs, ascending, with how often each was seen.
+    pub fn values(&self) -> Vec<(u64, u64)> {
+        let complete = self.complete();
+        let step = |step: hdrhistogram::iterators::IterationValue<u64>| {
+            (step.value_iterated_to(), step.count_at_value())
+        };
+        complete.iter_recorded().map(step).collect()
     }
 
     /// The usual percentiles; `None` when nothing was recorded.
-    pub fn summary(&mut self) -> Option<Summary> {
-        self.end_run();
-        let histogram = &self.histogram;
+    pub fn summary(&self) -> Option<Summary> {
+        let histogram = self.complete();
         (!histogram.is_empty()).then(|| Summary {
             count: histogram.len(),
             mean_us: histogram.mean(),
@@ -65,10 +111,92 @@ impl Latency {
             max_us: histogram.max(),
         })
     }
+
+    /// The histogram in HdrHistogram's V2 compressed form.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        V2DeflateSerializer::new()
+            .serialize(&*self.complete(), &mut bytes)
+            .expect("writing into memory does not fail");
+        bytes
+    }
+
+    /// Reads what [`Latency::encode`] wrote.
+    ///
+    /// # Errors
+    /// If the bytes are no such histogram, or one of another precision, which could not be merged
+    /// without loss.
+    pub fn decode(bytes: &[u8]) -> Result<Self, String> {
+        let mut read: Histogram<u64> = Deserializer::new()
+            .deserialize(&mut Cursor::new(bytes))
+            .map_err(|error| format!("no HdrHistogram V2: {error:?}"))?;
+        if read.sigfig() != DIGITS || read.low() != 1 {
+            let (low, digits) = (read.low(), read.sigfig());
+            return Err(format!(
+                "a histogram from {low} µs with {digits} digits; expected from 1 µs with {DIGITS}"
+            ));
+        }
+        read.auto(true);
+        Ok(Self { histogram: read, run_us: 0, run_len: 0 })
+    }
+
+    /// [`Latency::encode`] as base64.
+    pub fn to_base64(&self) -> String {
+        STANDARD.encode(self.encode())
+    }
+
+    /// Reads what [`Latency::to_base64`] wrote.
+    ///
+    /// # Errors
+    /// As [`Latency::decode`].
+    pub fn from_base64(text: &str) -> Result<Self, String> {
+        let bytes = STANDARD.decode(text).map_err(|error| format!("no base64: {error}"))?;
+        Self::decode(&bytes)
+    }
+
+    /// The percentile distribution as text, the `.hgrm` form that HdrHistogram's plotters read.
+    /// Values are in µs.
+    pub fn hgrm(&self) -> String {
+        use std::fmt::Write;
+        /// Lines for each halving of the distance to 100 %, as HdrHistogram's own tools have it.
+        const TICKS: u32 = 5;
+        let histogram = self.complete();
+        let mut text = String::from("       Value     Percentile TotalCount 1/(1-Percentile)\n\n");
+        let mut total = 0;
+        for step in histogram.iter_quantiles(TICKS) {
+            total += step.count_since_last_iteration();
+            let (value, quantile) = (step.value_iterated_to() as f64, step.quantile_iterated_to());
+            // Writing to a String does not fail.
+            let _ = match quantile < 1.0 {
+                true => {
+                    let inverse = 1.0 / (1.0 - quantile);
+                    writeln!(text, "{value:12.3} {quantile:2.12} {total:10} {inverse:14.2}")
+                }
+                false => writeln!(text, "{value:12.3} {quantile:2.12} {total:10}"),
+            };
+        }
+        let (mean, deviation, max) = (histogram.mean(), histogram.stdev(), histogram.max() as f64);
+        let (count, buckets) = (histogram.len(), histogram.buckets());
+        let _ = write!(
+            text,
+            "#[Mean    = {mean:12.3}, StdDeviation   = {deviation:12.3}]\n\
+             #[Max     = {max:12.3}, Total count    = {count:12}]\n\
+             #[Buckets = {buckets:12}, SubBuckets     = {:12}]\n",
+            2048
+        );
+        text
+    }
+}
+
+impl PartialEq for Latency {
+    /// Equal if every value was recorded equally often, whatever memory is set aside.
+    fn eq(&self, other: &Self) -> bool {
+        self.values() == other.values()
+    }
 }
 
 /// A histogram in figures, microseconds.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, serde::Serialize)]
 pub struct Summary {
     /// Values recorded.
     pub count: u64,
@@ -123,5 +251,37 @@ mod tests {
     #[test]
     fn nothing_recorded_is_no_summary() {
         assert!(Latency::new().summary().is_none());
+    }
+
+    #[test]
+    fn text_gives_the_same_histogram_again() {
+        let latency = recorded([1, 1, 50, 2_000, 70_000, 60_000_000]);
+        let read = Latency::from_base64(&latency.to_base64()).unwrap();
+        assert_eq!(read, latency);
+        let mut twice = read;
+        twice.merge(recorded([59_000_000]));
+        assert_eq!(twice.len(), 7, "a histogram that was read can be merged into");
+    }
+
+    #[test]
+    fn other_text_is_refused_with_a_reason() {
+        assert!(Latency::from_base64("!").unwrap_err().contains("base64"));
+        assert!(Latency::from_base64("AAAA").unwrap_err().contains("HdrHistogram"));
+        let coarse = Histogram::<u64>::new(2).unwrap();
+        let mut bytes = Vec::new();
+        V2DeflateSerializer::new().serialize(&coarse, &mut bytes).unwrap();
+        assert!(Latency::decode(&bytes).unwrap_err().contains("2 digits"));
+    }
+
+    #[test]
+    fn the_text_form_has_the_lines_that_plotters_read() {
+        let text = recorded([10, 20, 20, 40]).hgrm();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines[0].split_whitespace().next(), Some("Value"));
+        let first: Vec<_> = lines[2].split_whitespace().collect();
+        assert_eq!(first, ["10.000", "0.000000000000", "1", "1.00"]);
+        let last: Vec<_> = lines[lines.len() - 4].split_whitespace().collect();
+        assert_eq!(last, ["40.000", "1.000000000000", "4"]);
+        assert!(lines[lines.len() - 2].starts_with("#[Max     =       40.000, Total count"));
     }
 }

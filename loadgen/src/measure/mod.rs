@@ -7,5 +7,5 @@ mod stats;
 
 pub use flow::FlowTracker;
 pub use latency::{Latency, Summary};
-pub use process::{CpuDelta, Memory, ProcessSample};
+pub use process::{CpuDelta, Memory, ProcessSample, ThreadCpu};
 pub use stats::{Fit, fit_line, median};

@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// CPU time and context switches of each thread at one moment.
 #[derive(Clone, Debug, Default)]
@@ -22,7 +22,7 @@ struct ThreadSample {
 }
 
 /// What a process used between two samples.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CpuDelta {
     /// CPU time of all threads, ns.
     pub cpu_ns: u64,
@@ -35,7 +35,7 @@ pub struct CpuDelta {
 }
 
 /// CPU time of one thread.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ThreadCpu {
     /// Thread id.
     pub tid: u32,
@@ -62,6 +62,11 @@ impl ProcessSample {
             }
         }
         Ok(Self { threads })
+    }
+
+    /// Threads alive.
+    pub fn threads(&self) -> u32 {
+        self.threads.len() as u32
     }
 
     /// What was used since `earlier`. Threads that ended in between are not seen.
@@ -95,7 +100,7 @@ impl ThreadSample {
 }
 
 /// Memory of a process, bytes.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Memory {
     /// Resident set.
     pub rss: u64,

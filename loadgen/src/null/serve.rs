@@ -9,7 +9,7 @@ use mio::net::TcpListener;
 use crate::args::{NullArgs, NullMode};
 use crate::engine::raise_descriptor_limit;
 use crate::failure::Failure;
-use crate::report::Verdict;
+use crate::result::Verdict;
 
 use super::node::Node;
 use super::peers::Peers;

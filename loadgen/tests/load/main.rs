@@ -2,4 +2,5 @@
 
 mod mosquitto;
 mod null_broker;
+mod results;
 mod support;
