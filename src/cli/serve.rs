@@ -71,7 +71,7 @@ fn serve(invocation: Invocation) -> Result<ExitCode, Refused> {
         nix::unistd::daemon(true, false)
             .map_err(|error| refuse(format!("Cannot go to the background: {error}.")))?;
     }
-    let log = Log::start(&loaded.config.logging)
+    let log = Log::start(PROGRAM, &loaded.config.logging)
         .map_err(|error| refuse(format!("The log_dest cannot be opened: {error}.")))?;
     tracing::subscriber::set_global_default(log.subscriber).map_err(refuse)?;
     log_panics();
@@ -124,6 +124,9 @@ fn start(source: Source, loaded: Loaded, log: LogHandle) -> ExitCode {
 fn steps() -> Steps {
     Vec::new()
 }
+
+/// The name in the system's log.
+const PROGRAM: &str = env!("CARGO_PKG_NAME");
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 

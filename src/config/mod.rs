@@ -21,6 +21,7 @@ mod error;
 mod file;
 mod listeners;
 mod lists;
+mod log;
 mod mosquitto;
 mod nearest;
 mod reference;
@@ -38,6 +39,7 @@ pub use listeners::{
     WebRuntime,
 };
 pub use lists::Network;
+pub use log::{LogDest, LogDests, LogFormat, LogType, LogTypes, TimeFormat};
 pub use reference::reference;
 pub use reload::Changes;
 pub use runtime::{
@@ -46,6 +48,6 @@ pub use runtime::{
 pub use schema::Config;
 pub use source::{Loaded, Source};
 pub use words::{
-    ListenerProtocol, LogDest, LogFormat, LogType, LogTypes, ProxyVersion, QueueFullPolicy,
-    SharedStrategy, SocketDomain, TlsVersion, Versions,
+    ListenerProtocol, ProxyVersion, QueueFullPolicy, SharedStrategy, SocketDomain, TlsVersion,
+    Versions,
 };

@@ -3,7 +3,7 @@
 use super::table::{global, of_listeners};
 
 /// Mosquitto's options that have no counterpart here (yet), so that a message can say so.
-const OTHER_OPTIONS: [&str; 68] = [
+const OTHER_OPTIONS: &[&str] = &[
     "address",
     "addresses",
     "auth_plugin",
@@ -43,8 +43,6 @@ const OTHER_OPTIONS: [&str; 68] = [
     "local_clientid",
     "local_password",
     "local_username",
-    "log_facility",
-    "log_timestamp_format",
     "message_size_limit",
     "notification_topic",
     "notifications",

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use super::error::{Mistake, Mistakes};
 use super::file;
+use super::log::LogTypes;
 use super::schema::Config;
 use super::table::Listener;
 use super::unready::unready;
-use super::words::LogTypes;
 
 /// The port of MQTT over TCP.
 const DEFAULT_PORT: u16 = 1883;

@@ -1,10 +1,8 @@
 //! The types of options whose values are words.
 
-use std::path::PathBuf;
-
 use toml::de::DeValue;
 
-use super::value::{Problem, Spec, Value, integer, one_of, strings, word};
+use super::value::{Problem, Spec, Value, integer, one_of, word};
 
 /// Declares an enum whose variants are written as words in the configuration.
 macro_rules! words {
@@ -28,7 +26,7 @@ macro_rules! words {
         impl Value for $name {
             fn read(raw: &DeValue<'_>, _: &Spec) -> Result<Self, Problem> {
                 // A word that is a number may be written as one.
-                match (raw.as_str(), integer(raw)) {
+                match (raw.as_str(), $crate::config::value::integer(raw)) {
                     (Some(text), _) => word(text, Self::WORDS),
                     (None, Some(number)) => word(&number.to_string(), Self::WORDS),
                     (None, None) => Err(Problem::with(raw)),
@@ -45,6 +43,8 @@ macro_rules! words {
         }
     };
 }
+
+pub(super) use words;
 
 words! {
     /// What gives way when a session's queue is full.
@@ -116,133 +116,6 @@ words! {
         V2 = "2",
         /// Either.
         Any = "any",
-    }
-}
-
-words! {
-    /// How a log line is written.
-    enum LogFormat {
-        /// Seconds since 1970, a colon, the message.
-        Mosquitto = "mosquitto",
-        /// One JSON object a line.
-        Json = "json",
-    }
-}
-
-words! {
-    /// A kind of log message, named as in Mosquitto.
-    enum LogType {
-        /// Something failed.
-        Error = "error",
-        /// Something is wrong but work goes on.
-        Warning = "warning",
-        /// Life of the broker and of connections.
-        Notice = "notice",
-        /// Details of normal work.
-        Information = "information",
-        /// For finding faults.
-        Debug = "debug",
-        /// Each SUBSCRIBE.
-        Subscribe = "subscribe",
-        /// Each UNSUBSCRIBE.
-        Unsubscribe = "unsubscribe",
-    }
-}
-
-impl LogType {
-    /// The type of this name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::WORDS.iter().find(|(word, _)| *word == name).map(|(_, kind)| *kind)
-    }
-}
-
-/// A set of [`LogType`]s.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LogTypes(u16);
-
-impl LogTypes {
-    /// Every type.
-    pub const ALL: Self = Self((1 << LogType::WORDS.len()) - 1);
-    /// No type.
-    pub const NONE: Self = Self(0);
-
-    /// The set of these types.
-    pub const fn of(types: &[LogType]) -> Self {
-        let mut bits = 0;
-        let mut index = 0;
-        while index < types.len() {
-            bits |= 1 << types[index] as u16;
-            index += 1;
-        }
-        Self(bits)
-    }
-
-    /// Whether the set has this type.
-    pub fn has(self, kind: LogType) -> bool {
-        self.0 & (1 << kind as u16) != 0
-    }
-
-    fn words() -> Vec<(&'static str, Self)> {
-        let single = LogType::WORDS.iter().map(|(name, kind)| (*name, Self::of(&[*kind])));
-        single.chain([("none", Self::NONE), ("all", Self::ALL)]).collect()
-    }
-}
-
-impl Value for LogTypes {
-    fn read(raw: &DeValue<'_>, _: &Spec) -> Result<Self, Problem> {
-        let words = Self::words();
-        let mut set = Self::NONE;
-        for text in strings(raw)? {
-            set.0 |= word(text, &words)?.0;
-        }
-        Ok(set)
-    }
-
-    fn show(&self) -> Option<String> {
-        let names: Vec<_> = LogType::WORDS
-            .iter()
-            .filter(|(_, kind)| self.has(*kind))
-            .map(|(name, _)| format!("\"{name}\""))
-            .collect();
-        Some(format!("[{}]", names.join(", ")))
-    }
-
-    fn allowed(_: &Spec) -> String {
-        format!("a list of {}", one_of(&Self::words()))
-    }
-}
-
-/// Where log lines go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LogDest {
-    /// Standard error.
-    Stderr,
-    /// Standard output.
-    Stdout,
-    /// A file that lines are appended to.
-    File(PathBuf),
-}
-
-impl Value for LogDest {
-    fn read(raw: &DeValue<'_>, _: &Spec) -> Result<Self, Problem> {
-        let text = raw.as_str().ok_or_else(|| Problem::with(raw))?;
-        match text.split_once(' ') {
-            Some(("file", path)) if !path.trim().is_empty() => Ok(Self::File(path.trim().into())),
-            _ => word(text, &[("stderr", 0), ("stdout", 1)])
-                .map(|kind| [Self::Stderr, Self::Stdout][kind].clone()),
-        }
-    }
-
-    fn show(&self) -> Option<String> {
-        Some(match self {
-            Self::Stderr => "\"stderr\"".into(),
-            Self::Stdout => "\"stdout\"".into(),
-            Self::File(path) => format!("\"file {}\"", path.display()),
-        })
-    }
-
-    fn allowed(_: &Spec) -> String {
-        "\"stderr\", \"stdout\" or \"file PATH\"".into()
     }
 }
 

@@ -37,7 +37,7 @@ pub struct Collector {
     estate: Rc<Estate>,
     exporters: Vec<Box<dyn Exporter>>,
     pressure: Pressure,
-    lost_lines: usize,
+    lost_lines: u64,
 }
 
 impl Collector {
@@ -72,7 +72,7 @@ impl Collector {
         if lost > self.lost_lines {
             let count = lost - self.lost_lines;
             self.lost_lines = lost;
-            tracing::warn!("{count} log lines were lost: the log was not written fast enough.");
+            tracing::warn!("{count} log lines were lost: a log_dest was too slow or failed.");
         }
     }
 }

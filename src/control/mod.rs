@@ -40,5 +40,5 @@ pub use plane::DataPlane;
 pub use prepare::{Prepare, Steps, prepare};
 pub use remote::Remote;
 pub use run::{Setup, run};
-pub use supervisor::{Outcome, Reload, Reloads, Stop, Supervisor};
+pub use supervisor::{Outcome, Reload, Reloads, ReopenLog, Stop, Supervisor};
 pub use watch::Watch;

@@ -3,22 +3,30 @@
 use actix::prelude::*;
 use actix_rt::signal::unix::{Signal, SignalKind, signal};
 
-use super::supervisor::{Reload, Stop, Supervisor};
+use super::supervisor::{Reload, ReopenLog, Stop, Supervisor};
 
 /// What a signal asks for.
 #[derive(Clone, Copy)]
 enum Meaning {
     Stop,
     Reload,
+    ReopenLog,
 }
 
-const SIGNALS: [(fn() -> SignalKind, Meaning); 3] = [
+const SIGNALS: [(fn() -> SignalKind, Meaning); 4] = [
     (SignalKind::terminate, Meaning::Stop),
     (SignalKind::interrupt, Meaning::Stop),
     (SignalKind::hangup, Meaning::Reload),
+    (rotation, Meaning::ReopenLog),
 ];
 
-/// The actor: SIGTERM and SIGINT stop the broker, SIGHUP reloads its configuration.
+/// SIGRTMIN, which Mosquitto takes to open its log file anew.
+fn rotation() -> SignalKind {
+    SignalKind::from_raw(nix::libc::SIGRTMIN())
+}
+
+/// The actor: SIGTERM and SIGINT stop the broker, SIGHUP reloads its configuration, SIGRTMIN opens
+/// its log file anew.
 pub struct Signals {
     supervisor: Addr<Supervisor>,
 }
@@ -51,6 +59,7 @@ async fn forward(mut signal: Signal, meaning: Meaning, supervisor: Addr<Supervis
         match meaning {
             Meaning::Stop => supervisor.do_send(Stop),
             Meaning::Reload => supervisor.do_send(Reload),
+            Meaning::ReopenLog => supervisor.do_send(ReopenLog),
         }
     }
 }

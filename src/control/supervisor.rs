@@ -1,5 +1,6 @@
 //! The actor that leads the broker through its life.
 
+use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use super::listeners::{self, ListenError};
 use super::metrics::Collector;
 use super::prepare::prepare;
 use super::signals::Signals;
-use crate::config::{Changes, Mistakes};
+use crate::config::{Changes, Mistake, Mistakes};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -43,6 +44,11 @@ pub struct Stop;
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Reload;
+
+/// Open log files anew, after a rotation.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct ReopenLog;
 
 /// How many reloads have ended which way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -145,11 +151,15 @@ impl Supervisor {
             Ok(settings) => settings,
             Err(mistakes) => return self.refuse(&mistakes),
         };
+        let log = match estate.log.prepare(&next.logging) {
+            Ok(log) => log,
+            Err(error) => return self.refuse(&not_opened(&error).into()),
+        };
         // Nothing below can fail.
         *estate.config.borrow_mut() = next;
         *estate.settings.borrow_mut() = Arc::clone(&settings);
         loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-        estate.log.reload(&estate.config.borrow().logging);
+        estate.log.install(log);
         estate.plane.apply(settings);
         report(&changes);
         estate.reloads.change(|reloads| reloads.applied += 1);
@@ -159,6 +169,17 @@ impl Supervisor {
         mistakes.0.iter().for_each(|mistake| tracing::error!("{mistake}"));
         tracing::error!("The configuration was not reloaded; the old one stays in force.");
         self.estate.reloads.change(|reloads| reloads.refused += 1);
+    }
+}
+
+/// A destination of the log that cannot be opened, as a mistake of the configuration.
+fn not_opened(error: &io::Error) -> Mistake {
+    Mistake {
+        file: String::new(),
+        line: 0,
+        option: "log_dest".into(),
+        what: format!("log_dest cannot be opened: {error}"),
+        mend: "Check the path and its permissions".into(),
     }
 }
 
@@ -208,6 +229,14 @@ impl Handler<Reload> for Supervisor {
 
     fn handle(&mut self, _: Reload, _: &mut Self::Context) {
         self.reload();
+    }
+}
+
+impl Handler<ReopenLog> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, _: ReopenLog, _: &mut Self::Context) {
+        self.estate.log.reopen();
     }
 }
 

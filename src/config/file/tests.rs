@@ -43,9 +43,11 @@ const GLOBAL_SAMPLES: &[(&str, &str)] = &[
     ("shared_subscription_strategy", "\"hash-topic\""),
     ("allow_duplicate_messages", "true"),
     ("log_type", "[\"error\", \"subscribe\"]"),
-    ("log_dest", "\"file /var/log/pondhawk.log\""),
+    ("log_dest", "[\"syslog\", \"file /var/log/pondhawk.log\"]"),
     ("log_format", "\"json\""),
     ("log_timestamp", "false"),
+    ("log_timestamp_format", "\"%FT%T\""),
+    ("log_facility", "5"),
     ("connection_messages", "false"),
     ("mailbox_high_water", "128"),
     ("read_budget_bytes", "4096"),
@@ -234,7 +236,7 @@ fn of_a_wrong_value_the_message_says_what_it_must_be() {
             "log_type = [\"error\", \"subcribe\"]",
             "p.toml:1: option 'log_type' is \"subcribe\". It must be a list of \"error\", \
              \"warning\", \"notice\", \"information\", \"debug\", \"subscribe\", \"unsubscribe\", \
-             \"none\" or \"all\"; perhaps \"subscribe\" is meant.",
+             \"websockets\", \"internal\", \"none\" or \"all\"; perhaps \"subscribe\" is meant.",
         ),
         (
             "auto_id_prefix = \"123456789012345678901234567890123456789012345678901\"",

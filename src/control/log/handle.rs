@@ -1,19 +1,27 @@
 //! Starting the log and controlling it.
 
 use std::io;
+use std::thread;
+use std::time::Duration;
 
+use crossbeam::channel::{Receiver, Sender, bounded, unbounded};
 use tracing::Subscriber;
-use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::Registry;
 use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::{Registry, fmt};
 
+use super::dest::Dest;
 use super::kinds::Kinds;
-use super::line::Line;
-use super::sink::{Reopen, Sink};
+use super::layer::{Lost, Queue};
+use super::line::Style;
+use super::writer::{Order, Publish, Writer};
+use crate::config::LogTypes;
 use crate::config::table::Logging;
 
 /// Lines that may wait for the writer thread.
 const QUEUED_LINES: usize = 16_384;
+
+/// How long the end waits for the last lines to be written.
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// A log that is ready to take events.
 pub struct Log {
@@ -27,51 +35,93 @@ pub struct Log {
 
 /// Ends the writer thread once it has written what waits, for about a second at most.
 pub struct LogGuard {
-    _worker: WorkerGuard,
+    orders: Sender<Order>,
+    ended: Receiver<()>,
+}
+
+impl Drop for LogGuard {
+    fn drop(&mut self) {
+        // Fails only when the thread has ended.
+        let _ = self.orders.send(Order::End);
+        // Nothing is ever sent: this ends with the thread, or when waiting has been long enough.
+        let _ = self.ended.recv_timeout(LAST_LINES);
+    }
 }
 
 /// Controls of a running log.
 #[derive(Clone)]
 pub struct LogHandle {
+    /// The program's name, for the system's log.
+    program: &'static str,
     kinds: Kinds,
-    reopen: Reopen,
-    lost: ErrorCounter,
+    orders: Sender<Order>,
+    lost: Lost,
+}
+
+/// Changed options with their destinations open, ready to be installed.
+pub struct Prepared {
+    types: LogTypes,
+    style: Style,
+    dests: Vec<Dest>,
 }
 
 impl Log {
-    /// Opens the destination and starts the writer thread.
+    /// Opens the destinations and starts the writer thread. `program` is the name in the system's
+    /// log.
     ///
     /// # Errors
-    /// When the log file cannot be opened.
-    pub fn start(options: &Logging) -> io::Result<Self> {
-        let reopen = Reopen::default();
-        let sink = Sink::open(&options.log_dest, reopen.clone())?;
-        let (writer, worker) = NonBlockingBuilder::default()
-            .buffered_lines_limit(QUEUED_LINES)
-            .lossy(true)
-            .thread_name("log")
-            .finish(sink);
-        let lost = writer.error_counter();
+    /// When a destination cannot be opened, or there is no thread to be had.
+    pub fn start(program: &'static str, options: &Logging) -> io::Result<Self> {
+        let written = (Style::new(options), Dest::open_all(program, options)?);
+        let (lines, taken) = bounded(QUEUED_LINES);
+        let (orders, given) = unbounded();
+        let (at_end, ended) = bounded(0);
+        let lost = Lost::default();
+        let writer = Writer::new(taken, given, written, lost.clone(), at_end);
+        thread::Builder::new().name("log".into()).spawn(move || writer.run())?;
         let kinds = Kinds::new(options.log_type);
-        let line = Line { format: options.log_format, timestamp: options.log_timestamp };
-        let lines = fmt::layer().event_format(line).with_writer(writer).with_ansi(false);
-        let subscriber = Registry::default().with(lines).with(kinds.clone());
-        let handle = LogHandle { kinds, reopen, lost };
-        let guard = LogGuard { _worker: worker };
+        let queue = Queue { lines, lost: lost.clone() };
+        let subscriber = Registry::default().with(queue).with(kinds.clone());
+        let guard = LogGuard { orders: orders.clone(), ended };
+        let handle = LogHandle { program, kinds, orders, lost };
         Ok(Self { subscriber: Box::new(subscriber), handle, guard })
     }
 }
 
 impl LogHandle {
-    /// Applies what may change while running, and opens a log file anew.
-    pub fn reload(&self, options: &Logging) {
-        self.reopen.ask();
-        self.kinds.choose(options.log_type);
+    /// Opens the destinations of changed options; files anew, so that they can be rotated.
+    ///
+    /// # Errors
+    /// When one cannot be opened; the log goes on as it is.
+    pub fn prepare(&self, options: &Logging) -> io::Result<Prepared> {
+        let dests = Dest::open_all(self.program, options)?;
+        Ok(Prepared { types: options.log_type, style: Style::new(options), dests })
     }
 
-    /// Lines dropped so far because the writer thread was behind.
-    pub fn lost_lines(&self) -> usize {
-        self.lost.dropped_lines()
+    /// Puts changed options into force. The lines said from now on are written as they say.
+    pub fn install(&self, prepared: Prepared) {
+        self.order(Order::Install(prepared.style, prepared.dests));
+        self.kinds.choose(prepared.types);
+    }
+
+    /// Opens log files anew, for a rotation.
+    pub fn reopen(&self) {
+        self.order(Order::Reopen);
+    }
+
+    /// From now on lines can be published on topics.
+    pub fn attach(&self, publish: Publish) {
+        self.order(Order::Attach(publish));
+    }
+
+    fn order(&self, order: Order) {
+        // Fails only when the writer has ended, and with it all that could be ordered.
+        let _ = self.orders.send(order);
+    }
+
+    /// Lines lost so far because the writer thread was behind or a destination did not take them.
+    pub fn lost_lines(&self) -> u64 {
+        self.lost.get()
     }
 }
 
@@ -83,10 +133,12 @@ mod tests {
     use tracing::subscriber::with_default;
 
     use super::*;
-    use crate::config::{LogDest, LogFormat, LogType, LogTypes};
+    use crate::config::{LogDest, LogDests, LogFormat, LogType, LogTypes};
+    use crate::sync::Arc;
 
     fn options(file: &Path) -> Logging {
-        Logging { log_dest: LogDest::File(file.into()), log_timestamp: false, ..Logging::default() }
+        let log_dest = LogDests(vec![LogDest::File(file.into())]);
+        Logging { log_dest, log_timestamp: false, ..Logging::default() }
     }
 
     /// What a log with these options writes of what `act` logs.
@@ -95,7 +147,7 @@ mod tests {
         let file = directory.path().join("log");
         let mut options = options(&file);
         change(&mut options);
-        let log = Log::start(&options).expect("the file can be opened");
+        let log = Log::start("pondhawk", &options).expect("the file can be opened");
         with_default(log.subscriber, || act(&log.handle));
         drop(log.guard);
         fs::read_to_string(file).expect("the file is there")
@@ -138,15 +190,19 @@ mod tests {
 
     #[test]
     fn a_reload_changes_the_kinds() {
-        let text = written(
-            |options| options.log_type = LogTypes::NONE,
-            |handle| {
-                one_of_each();
-                let all = Logging { log_type: LogTypes::ALL, ..Logging::default() };
-                handle.reload(&all);
-                one_of_each();
-            },
-        );
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let file = directory.path().join("log");
+        let none = Logging { log_type: LogTypes::NONE, ..options(&file) };
+        let log = Log::start("pondhawk", &none).expect("the file can be opened");
+        with_default(log.subscriber, || {
+            one_of_each();
+            let all = Logging { log_type: LogTypes::ALL, ..options(&file) };
+            let prepared = log.handle.prepare(&all).expect("it can be opened");
+            log.handle.install(prepared);
+            one_of_each();
+        });
+        drop(log.guard);
+        let text = fs::read_to_string(file).expect("the file is there");
         assert_eq!(text, "Error: e\nWarning: w\nn\ni\nd\ns\nu\n");
     }
 
@@ -161,7 +217,7 @@ mod tests {
     #[test]
     fn a_client_cannot_forge_a_line() {
         let text = written(|_| {}, |_| tracing::info!(id = "a\nb", "hello\r\nError: x\u{1b}[31m"));
-        assert_eq!(text, "hello\\r\\nError: x\\u{1b}[31m id=a\\nb\n");
+        assert_eq!(text, "hello\\r\\nError: x\\u{1b}[31m\n");
     }
 
     #[test]
@@ -177,14 +233,87 @@ mod tests {
     }
 
     #[test]
+    fn a_flood_of_lines_alike_is_cut_short_and_summed_up() {
+        let text = written(
+            |_| {},
+            |_| {
+                for n in 0..5000 {
+                    tracing::info!(target: "notice", like = "garbage", "Garbage {n}.");
+                }
+                tracing::info!("the rest");
+            },
+        );
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 12, "{text}");
+        assert_eq!(
+            lines[10..],
+            ["the rest", "4990 more lines like these were kept back: garbage."]
+        );
+    }
+
+    #[test]
+    fn lines_go_to_every_destination_and_to_their_topics() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let file = directory.path().join("log");
+        let mut options = options(&file);
+        options.log_dest.0.push(LogDest::Topic);
+        options.log_type = LogTypes::ALL;
+        let log = Log::start("pondhawk", &options).expect("the file can be opened");
+        let (sender, published) = crossbeam::channel::unbounded();
+        let publish = move |topic: &'static str, line: &str| {
+            sender.send((topic, line.to_string())).expect("the test listens");
+        };
+        log.handle.attach(Arc::new(publish));
+        with_default(log.subscriber, one_of_each);
+        drop(log.guard);
+        let text = fs::read_to_string(&file).expect("the file is there");
+        assert_eq!(text, "Error: e\nWarning: w\nn\ni\nd\ns\nu\n");
+        let expected = [("E", "Error: e"), ("W", "Warning: w"), ("N", "n"), ("I", "i")];
+        let expected = expected.into_iter().chain([("M/subscribe", "s"), ("M/unsubscribe", "u")]);
+        let expected: Vec<_> = expected
+            .map(|(end, line)| (format!("$SYS/broker/log/{end}"), line.to_string()))
+            .collect();
+        let published: Vec<_> =
+            published.try_iter().map(|(topic, line)| (topic.to_string(), line)).collect();
+        assert_eq!(published, expected);
+    }
+
+    #[test]
+    fn a_destination_that_takes_nothing_loses_lines_and_they_are_counted() {
+        let mut options = options(Path::new("/dev/full"));
+        options.log_type = LogTypes::ALL;
+        let log = Log::start("pondhawk", &options).expect("it can be opened");
+        with_default(log.subscriber, one_of_each);
+        drop(log.guard);
+        assert_eq!(log.handle.lost_lines(), 7);
+    }
+
+    #[test]
+    fn a_destination_that_stalls_holds_up_nobody() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let fifo = directory.path().join("fifo");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+        // Open for reading too, so that opening it for writing does not wait; never read.
+        let reader = fs::File::options().read(true).write(true).open(&fifo).expect("the pipe");
+        let log = Log::start("pondhawk", &options(&fifo)).expect("it can be opened");
+        with_default(log.subscriber, || {
+            // More than the pipe and the queue hold: if a line waited, this would never end.
+            (0..60_000).for_each(|n| tracing::info!("line {n}"));
+        });
+        assert!(log.handle.lost_lines() > 30_000, "{}", log.handle.lost_lines());
+        drop((reader, log.guard));
+    }
+
+    #[test]
     fn a_rotated_file_is_left_alone_after_a_reload() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let (file, rotated) = (directory.path().join("log"), directory.path().join("log.1"));
-        let log = Log::start(&options(&file)).expect("the file can be opened");
+        let log = Log::start("pondhawk", &options(&file)).expect("the file can be opened");
         with_default(log.subscriber, || {
             tracing::info!("before");
             fs::rename(&file, &rotated).expect("rotate");
-            log.handle.reload(&options(&file));
+            let prepared = log.handle.prepare(&options(&file)).expect("it can be opened");
+            log.handle.install(prepared);
             tracing::info!("after");
         });
         drop(log.guard);
@@ -193,6 +322,7 @@ mod tests {
 
     #[test]
     fn a_file_that_cannot_be_opened_is_an_error() {
-        assert!(Log::start(&options(Path::new("/nowhere/log"))).is_err());
+        let error = Log::start("pondhawk", &options(Path::new("/nowhere/log"))).err();
+        assert!(error.expect("refused").to_string().starts_with("/nowhere/log: "));
     }
 }

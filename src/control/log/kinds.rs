@@ -51,7 +51,13 @@ impl<S: Subscriber> Layer<S> for Kinds {
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
         let types = *self.0.read();
-        let detailed = [LogType::Debug, LogType::Subscribe, LogType::Unsubscribe];
+        let detailed = [
+            LogType::Debug,
+            LogType::Subscribe,
+            LogType::Unsubscribe,
+            LogType::Websockets,
+            LogType::Internal,
+        ];
         match detailed.into_iter().any(|kind| types.has(kind)) {
             true => Some(LevelFilter::TRACE),
             false => Some(LevelFilter::INFO),

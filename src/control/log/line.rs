@@ -1,131 +1,72 @@
-//! One event as one line.
+//! A record as one line of text.
 
 use std::fmt::{self, Write};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value};
-use tracing::field::{Field, Visit};
-use tracing::{Event, Subscriber};
-use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
-use tracing_subscriber::registry::LookupSpan;
 
-use super::kinds::kind;
+use super::record::Record;
+use super::stamp::{Stamp, epoch_s};
+use crate::config::table::Logging;
 use crate::config::{LogFormat, LogType};
 
-/// Writes events as lines.
-#[derive(Clone, Copy)]
-pub(super) struct Line {
-    pub(super) format: LogFormat,
-    pub(super) timestamp: bool,
+/// How lines are written.
+#[derive(Clone, Debug)]
+pub(super) struct Style {
+    format: LogFormat,
+    stamp: Option<Stamp>,
 }
 
-impl<S, N> FormatEvent<S, N> for Line
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
-{
-    fn format_event(
-        &self,
-        _: &FmtContext<'_, S, N>,
-        mut out: Writer<'_>,
-        event: &Event<'_>,
-    ) -> fmt::Result {
-        let mut said = Said::default();
-        event.record(&mut said);
-        let kind = kind(event.metadata()).unwrap_or(LogType::Information);
-        match self.format {
-            LogFormat::Mosquitto => self.plain(&mut out, kind, &said),
-            LogFormat::Json => self.json(&mut out, kind, said),
-        }
+impl Style {
+    pub(super) fn new(options: &Logging) -> Self {
+        let stamp = Stamp::new(options.log_timestamp_format.as_ref());
+        Self { format: options.log_format, stamp: options.log_timestamp.then_some(stamp) }
     }
-}
 
-impl Line {
-    /// `1700000000: Warning: message name=value`
-    fn plain(self, out: &mut impl Write, kind: LogType, said: &Said) -> fmt::Result {
-        if self.timestamp {
-            write!(out, "{}: ", epoch_s())?;
+    /// The line, without its end.
+    pub(super) fn line(&mut self, record: Record) -> String {
+        let mut line = String::with_capacity(record.said.message.len() + 32);
+        let written = match self.format {
+            LogFormat::Mosquitto => self.plain(&mut line, &record),
+            LogFormat::Json => self.json(&mut line, record),
+        };
+        // A String takes everything.
+        debug_assert!(written.is_ok());
+        line
+    }
+
+    /// `1700000000: Warning: message`
+    fn plain(&mut self, out: &mut String, record: &Record) -> fmt::Result {
+        if let Some(stamp) = &mut self.stamp {
+            write!(out, "{}: ", stamp.text(record.at))?;
         }
-        match kind {
+        match record.kind {
             LogType::Error => out.write_str("Error: ")?,
             LogType::Warning => out.write_str("Warning: ")?,
             _ => {}
         }
-        one_line(out, &said.message)?;
-        for (name, value) in &said.fields {
-            write!(out, " {name}=")?;
-            match value {
-                Value::String(text) => one_line(out, text)?,
-                other => write!(out, "{other}")?,
-            }
-        }
-        out.write_char('\n')
+        one_line(out, &record.said.message)
     }
 
     /// `{"time":1700000000,"type":"warning","message":"…","name":"value"}`
-    fn json(self, out: &mut impl Write, kind: LogType, said: Said) -> fmt::Result {
+    fn json(&mut self, out: &mut String, record: Record) -> fmt::Result {
         let mut object = Map::new();
-        if self.timestamp {
-            object.insert("time".into(), epoch_s().into());
+        match &mut self.stamp {
+            None => {}
+            Some(Stamp::Epoch) => drop(object.insert("time".into(), epoch_s(record.at).into())),
+            Some(stamp) => drop(object.insert("time".into(), stamp.text(record.at).into())),
         }
-        object.insert("type".into(), kind.name().into());
-        object.insert("message".into(), said.message.into());
-        object.extend(said.fields);
-        writeln!(out, "{}", Value::Object(object))
+        object.insert("type".into(), record.kind.name().into());
+        object.insert("message".into(), record.said.message.into());
+        object.extend(record.said.fields.into_iter().map(|(name, value)| (name.into(), value)));
+        write!(out, "{}", Value::Object(object))
     }
 }
 
-/// Seconds since 1970.
-fn epoch_s() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
-}
-
-/// Writes text that clients may have chosen: a control character must not forge a line.
+/// Writes text that clients may have chosen: a control character must not forge a line. A tab is
+/// none to fear, and Mosquitto's lines have them.
 fn one_line(out: &mut impl Write, text: &str) -> fmt::Result {
-    text.chars().try_for_each(|char| match char.is_control() {
+    text.chars().try_for_each(|char| match char.is_control() && char != '\t' {
         true => write!(out, "{}", char.escape_default()),
         false => out.write_char(char),
     })
-}
-
-/// An event's message and fields.
-#[derive(Default)]
-struct Said {
-    message: String,
-    fields: Vec<(String, Value)>,
-}
-
-impl Said {
-    fn add(&mut self, field: &Field, value: Value) {
-        self.fields.push((field.name().into(), value));
-    }
-}
-
-impl Visit for Said {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        match field.name() {
-            "message" => self.message = format!("{value:?}"),
-            _ => self.add(field, format!("{value:?}").into()),
-        }
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        match field.name() {
-            "message" => self.message = value.into(),
-            _ => self.add(field, value.into()),
-        }
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.add(field, value.into());
-    }
-
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.add(field, value.into());
-    }
-
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        self.add(field, value.into());
-    }
 }

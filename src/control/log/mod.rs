@@ -7,13 +7,27 @@
 //! are written; what is not chosen costs its caller one load, since `tracing` remembers the choice
 //! for each place that logs, and forgets it when a reload changes the choice.
 //!
+//! # Fields
+//! The message says everything. What a program may want to pick out stands in fields beside it;
+//! they appear in JSON lines only. The field `like` is not written: it names what the line is one
+//! of many of, and lines of one name that come too fast are summed up in one ([`limit`]).
+//!
 //! # Never waiting
 //! Lines go through a bounded queue to the writer thread. When it is full a line is dropped and
-//! counted; [`LogHandle::lost_lines`] tells, and the metrics collector says so in the log.
+//! counted, and so is one that a destination did not take; [`LogHandle::lost_lines`] tells, and the
+//! metrics collector says so in the log.
 
+pub mod limit;
+
+mod dest;
 mod handle;
 mod kinds;
+mod layer;
 mod line;
-mod sink;
+mod record;
+mod stamp;
+mod syslog;
+mod writer;
 
-pub use handle::{Log, LogGuard, LogHandle};
+pub use handle::{Log, LogGuard, LogHandle, Prepared};
+pub use writer::Publish;

@@ -88,7 +88,7 @@ fn start(
     let remote = Remote::default();
     let (plane, published) = (FakePlane(told.clone()), remote.clone());
     let thread = thread::spawn(move || {
-        let log = Log::start(&Logging::default()).expect("standard error is open");
+        let log = Log::start("test", &Logging::default()).expect("standard error is open");
         let exporters: MakeExporters = Rc::new(exporters);
         let (plane, log, remote) = (Rc::new(plane), log.handle, published);
         let settings = Arc::new(Settings::from(config.compile(2)));
