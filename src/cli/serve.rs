@@ -11,7 +11,7 @@ use super::args::{Action, Invocation};
 use super::limits::raise_open_files;
 use super::panics::log_panics;
 use crate::config::{Loaded, Source, reference};
-use crate::control::log::{Log, LogHandle};
+use crate::control::log::{Log, LogHandle, publish_through};
 use crate::control::{Outcome, Remote, Setup, Steps, prepare, run};
 use crate::shard::Shards;
 
@@ -99,6 +99,7 @@ fn start(source: Source, loaded: Loaded, log: LogHandle) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    log.attach(publish_through(shards.handle()));
     let outcome = run(Setup {
         plane: Rc::new(shards.handle()),
         source,

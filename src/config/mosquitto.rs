@@ -63,7 +63,6 @@ const OTHER_OPTIONS: &[&str] = &[
     "round_robin",
     "set_tcp_nodelay",
     "start_type",
-    "sys_interval",
     "threshold",
     "topic",
     "try_private",

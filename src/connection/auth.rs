@@ -3,7 +3,9 @@
 use super::machine::{Admitted, State};
 use super::{Close, Connection, Flow, Host};
 use crate::auth::{Request, Step};
-use crate::protocol::{Auth, Connect, Packet, ReasonCode, Role, UserProperties, Version};
+use crate::protocol::{
+    Auth, Connect, Packet, PacketType, ReasonCode, Role, UserProperties, Version,
+};
 use crate::protocol::{decode, encode, split};
 
 /// An exchange of AUTH packets: plain data, no method's object in it.
@@ -151,5 +153,5 @@ fn write_auth<H: Host>(
         user_properties: UserProperties::default(),
     });
     encode(&packet, Version::V5, host.link(connection.key).out.bytes());
-    host.sent(connection.key);
+    host.sent(connection.key, PacketType::Auth);
 }

@@ -56,7 +56,7 @@ pub(super) fn acknowledge_message<H: Host>(
         return;
     }
     encode_ack(kind, link.version, packet_id, reason, link.out.bytes());
-    host.sent(connection);
+    host.sent(connection, kind);
 }
 
 /// Writes an acknowledgement that waits for nothing.
@@ -69,22 +69,25 @@ pub(super) fn acknowledge<H: Host>(
 ) {
     let link = host.link(connection);
     encode_ack(kind, link.version, packet_id, reason, link.out.bytes());
-    host.sent(connection);
+    host.sent(connection, kind);
 }
 
-/// `commit` has been answered: writes every acknowledgement that is ready now and returns their
-/// number.
-pub fn committed(link: &mut Link, commit: u64) -> usize {
-    let Some(queue) = &mut link.commits else { return 0 };
+/// `commit` has been answered: writes every acknowledgement that is ready now; returns how many
+/// PUBACKs and PUBRECs that were.
+pub fn committed(link: &mut Link, commit: u64) -> (u64, u64) {
+    let Some(queue) = &mut link.commits else { return (0, 0) };
     if let Some(waiting) = queue.0.iter_mut().find(|waiting| waiting.commit == commit) {
         waiting.commit = 0;
     }
-    let mut written = 0;
+    let mut written = (0, 0);
     while let Some(&ready) = queue.0.front().filter(|waiting| waiting.commit == 0) {
         queue.0.pop_front();
         let out = link.out.bytes();
         encode_ack(ready.kind, link.version, ready.packet_id, ready.reason, out);
-        written += 1;
+        match ready.kind {
+            PacketType::Puback => written.0 += 1,
+            _ => written.1 += 1,
+        }
     }
     if queue.0.is_empty() {
         link.commits = None;
@@ -105,10 +108,10 @@ mod tests {
         let mut link = Link::default();
         let queue = CommitQueue([waiting(1, 7), waiting(2, 0), waiting(3, 8)].into());
         link.commits = Some(Box::new(queue));
-        assert_eq!(committed(&mut link, 8), 0, "1 is not ready");
-        assert_eq!(committed(&mut link, 7), 3);
+        assert_eq!(committed(&mut link, 8), (0, 0), "1 is not ready");
+        assert_eq!(committed(&mut link, 7), (3, 0));
         assert_eq!(*link.out.bytes(), [0x40, 2, 0, 1, 0x40, 2, 0, 2, 0x40, 2, 0, 3]);
         assert!(link.commits.is_none());
-        assert_eq!(committed(&mut link, 7), 0);
+        assert_eq!(committed(&mut link, 7), (0, 0));
     }
 }

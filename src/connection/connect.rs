@@ -5,8 +5,8 @@ use super::auth::{self, Exchange};
 use super::machine::{Admitted, Running, State};
 use super::{AliasLearner, AliasTable, Close, Connection, Event, Flow, Host, OpenSession, Opened};
 use crate::protocol::{
-    Connack, ConnackProperties, Connect, Message, MessageInit, Packet, QoS, ReasonCode, Version,
-    encode,
+    Connack, ConnackProperties, Connect, Message, MessageInit, Packet, PacketType, QoS, ReasonCode,
+    Version, encode,
 };
 use crate::session::{NEVER_EXPIRES, Will};
 use crate::sync::Arc;
@@ -213,7 +213,7 @@ impl Connection {
         let reason = ReasonCode::SUCCESS;
         let packet = Packet::Connack(Connack { session_present, reason, properties });
         encode(&packet, connect.version, host.link(self.key).out.bytes());
-        host.sent(self.key);
+        host.sent(self.key, PacketType::Connack);
     }
 
     /// CONNACK with a failure [MQTT-3.2.2-7]; version 3 knows fewer reasons.
@@ -239,7 +239,7 @@ impl Connection {
         let reason = if v5 { reason } else { ReasonCode(reason.connack_v3()) };
         let packet = Packet::Connack(Connack { session_present: false, reason, properties });
         encode(&packet, self.version, host.link(self.key).out.bytes());
-        host.sent(self.key);
+        host.sent(self.key, PacketType::Connack);
     }
 }
 

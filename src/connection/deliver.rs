@@ -270,6 +270,8 @@ pub struct Pumped {
     pub sent: u32,
     /// PUBLISH packets among them, by QoS.
     pub published: [u32; 3],
+    /// Payload bytes in them.
+    pub payload_bytes: u64,
     /// PUBLISH packets sent again with DUP.
     pub redelivered: u32,
     /// Queued messages dropped because their lifetime was over.
@@ -302,8 +304,7 @@ fn resend(session: &mut Session, link: &mut Link, now_ms: u64, pumped: &mut Pump
         }
         Some(Resend::Publish(id, delivery)) => match write_kept(link, delivery, id, true, now_ms) {
             Ok(()) => {
-                pumped.sent += 1;
-                pumped.published[delivery.qos as usize] += 1;
+                pumped.published(delivery.qos, delivery.message.payload().len());
                 pumped.redelivered += 1;
                 return true;
             }
@@ -335,7 +336,7 @@ fn send_queued(
         // It waited in order; nothing is gained by holding it back now.
         let _ = replay.overtake(delivery.message.topic());
     }
-    let qos = delivery.qos;
+    let (qos, payload) = (delivery.qos, delivery.message.payload().len());
     let result = if qos == QoS::AtMostOnce {
         write_kept(link, &delivery, 0, false, limits.now_ms)
     } else {
@@ -348,16 +349,19 @@ fn send_queued(
         result
     };
     match result {
-        Ok(()) => {
-            pumped.sent += 1;
-            pumped.published[qos as usize] += 1;
-        }
+        Ok(()) => pumped.published(qos, payload),
         Err(reason) => pumped.count(reason),
     }
     true
 }
 
 impl Pumped {
+    fn published(&mut self, qos: QoS, payload: usize) {
+        self.sent += 1;
+        self.published[qos as usize] += 1;
+        self.payload_bytes += payload as u64;
+    }
+
     fn count(&mut self, reason: DropReason) {
         match reason {
             DropReason::Oversize => self.oversize += 1,

@@ -1,7 +1,9 @@
 //! DISCONNECT, both ways.
 
 use super::{Close, Flow, Host};
-use crate::protocol::{Disconnect, Packet, ReasonCode, UserProperties, Version, encode};
+use crate::protocol::{
+    Disconnect, Packet, PacketType, ReasonCode, UserProperties, Version, encode,
+};
 use crate::util::Key;
 
 /// The Client's DISCONNECT.
@@ -59,5 +61,5 @@ pub fn write_disconnect<H: Host>(
         packet.server_reference = None;
         encode(&Packet::Disconnect(packet), Version::V5, out);
     }
-    host.sent(connection);
+    host.sent(connection, PacketType::Disconnect);
 }

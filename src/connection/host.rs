@@ -4,7 +4,7 @@ use super::{Event, Link, Outgoing};
 use crate::auth::Methods;
 use crate::config::{ListenerRuntime, Runtime};
 use crate::metrics::ShardMetrics;
-use crate::protocol::{QoS, ReasonCode, SubscribeOptions, Version};
+use crate::protocol::{PacketType, QoS, ReasonCode, SubscribeOptions, Version};
 use crate::session::{Session, Will};
 use crate::sync::Arc;
 use crate::util::{Key, Now};
@@ -75,7 +75,7 @@ pub trait Host {
     /// A session of this shard; the caller holds its key from [`Opened::Here`].
     fn session(&mut self, session: Key) -> &mut Session;
     /// A packet was written to the connection's link: it is flushed at the end of the turn.
-    fn sent(&mut self, connection: Key);
+    fn sent(&mut self, connection: Key, packet_type: PacketType);
     /// User name and password, or their absence, of a Client of that listener.
     fn authenticate(
         &mut self,

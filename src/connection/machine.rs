@@ -263,11 +263,12 @@ impl Connection {
             let flow = match split(rest, self.maximum_packet_size) {
                 Ok(None) => break,
                 Ok(Some(frame)) => {
-                    let size = frame.size;
+                    let (size, first) = (frame.size, frame.first);
                     let flow = self.handle_frame(host, frame, &rest[..size]);
                     // A CONNECT moves unconsumed; one that is held apart was consumed before.
                     if !matches!(flow, Flow::Move(_)) || self.holds_connect() {
                         used += size;
+                        host.metrics().received(first >> 4);
                     }
                     flow
                 }
@@ -351,7 +352,7 @@ impl Connection {
 
     fn handle_pingreq<H: Host>(&mut self, host: &mut H) -> Flow {
         host.link(self.key).out.bytes().extend_from_slice(&[0xD0, 0]);
-        host.sent(self.key);
+        host.sent(self.key, PacketType::Pingresp);
         Flow::Continue
     }
 

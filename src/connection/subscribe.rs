@@ -4,8 +4,8 @@ use smallvec::SmallVec;
 
 use super::{Close, Connection, Event, Flow, Host, SubscribeRequest};
 use crate::protocol::{
-    Packet, QoS, ReasonCode, Suback, Subscribe, SubscribeOptions, Unsubscribe, UserProperties,
-    Version, check_topic_filter, encode, split_shared,
+    Packet, PacketType, QoS, ReasonCode, Suback, Subscribe, SubscribeOptions, Unsubscribe,
+    UserProperties, Version, check_topic_filter, encode, split_shared,
 };
 use crate::util::Key;
 
@@ -42,7 +42,7 @@ impl Connection {
             codes: &codes,
         };
         encode(&Packet::Suback(suback), self.version, host.link(self.key).out.bytes());
-        host.sent(self.key);
+        host.sent(self.key, PacketType::Suback);
         host.start_replays(session);
         Flow::Continue
     }
@@ -115,7 +115,7 @@ impl Connection {
             codes: &codes,
         };
         encode(&Packet::Unsuback(unsuback), self.version, host.link(self.key).out.bytes());
-        host.sent(self.key);
+        host.sent(self.key, PacketType::Unsuback);
         Flow::Continue
     }
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use actix::Addr;
 use actix::clock::Instant;
 
 use super::lifecycle::Lifecycle;
@@ -13,6 +14,7 @@ use super::metrics::{MakeExporters, Reading};
 use super::plane::DataPlane;
 use super::prepare::Steps;
 use super::supervisor::{Outcome, Reloads};
+use super::sys;
 use super::watch::Watch;
 use crate::config::{Config, Source};
 use crate::shard::Settings;
@@ -41,6 +43,12 @@ pub struct Estate {
     pub reading: Watch<Option<Reading>>,
     /// Makes the exporters that get each reading.
     pub exporters: MakeExporters,
+    /// When the broker was started.
+    pub started: Instant,
+    /// What the topics below `$SYS` said last.
+    pub sys: RefCell<sys::Tree>,
+    /// Who keeps those topics up to date, once there is one.
+    pub announcer: RefCell<Option<Addr<sys::Announcer>>>,
     /// The log's controls.
     pub log: LogHandle,
     /// When draining gives up; set when it begins.

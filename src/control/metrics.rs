@@ -78,7 +78,7 @@ impl Collector {
 }
 
 /// What the gauges of bytes held add up to; their names end in `_bytes`.
-fn held_bytes(snapshot: &Snapshot) -> u64 {
+pub(super) fn held_bytes(snapshot: &Snapshot) -> u64 {
     let held = snapshot.iter().filter(|sample| sample.name.ends_with("_bytes"));
     held.map(|sample| u64::try_from(sample.value).unwrap_or(0)).sum()
 }

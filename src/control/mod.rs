@@ -5,6 +5,7 @@
 //! - [`Supervisor`] leads the broker through its [`Phase`]s, binds listeners and hands them to the
 //!   shards, reloads the configuration, and stops.
 //! - [`metrics`] samples the shards' counters and decides the memory pressure.
+//! - [`sys`] keeps the topics below `$SYS` up to date.
 //! - [`signals`] turns signals into messages to the supervisor.
 //!
 //! # When an actor panics
@@ -23,6 +24,7 @@ pub mod listeners;
 pub mod log;
 pub mod metrics;
 pub mod signals;
+pub mod sys;
 
 mod estate;
 mod lifecycle;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::config::ListenerRuntime;
 use crate::metrics::Snapshot;
+use crate::protocol::Message;
 use crate::shard::{Handle, Settings};
 
 /// The shards, seen from the control plane. Every call returns at once.
@@ -21,6 +22,8 @@ pub trait DataPlane {
     fn apply(&self, settings: Arc<Settings>);
     /// The counters of all shards.
     fn snapshot(&self) -> Snapshot;
+    /// Publishes messages of the broker itself.
+    fn publish(&self, messages: Vec<Message>);
     /// Tells how scarce memory is, from 0 (plenty) to 3.
     fn pressure(&self, level: u8);
 }
@@ -48,6 +51,10 @@ impl DataPlane for Handle {
 
     fn snapshot(&self) -> Snapshot {
         Handle::snapshot(self)
+    }
+
+    fn publish(&self, messages: Vec<Message>) {
+        Handle::publish(self, messages);
     }
 
     fn pressure(&self, level: u8) {

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix::System;
+use actix::clock::Instant;
 
 use super::estate::Estate;
 use super::keeper::keep;
@@ -56,6 +57,9 @@ pub fn run(setup: Setup) -> Outcome {
         reading: remote.reading.clone(),
         reloads: remote.reloads.clone(),
         exporters: setup.exporters,
+        started: Instant::now(),
+        sys: RefCell::default(),
+        announcer: RefCell::default(),
         log: setup.log,
         drain_until: Cell::new(None),
         outcome: RefCell::new(None),

@@ -29,12 +29,30 @@ fn rotation() -> SignalKind {
 /// its log file anew.
 pub struct Signals {
     supervisor: Addr<Supervisor>,
+    watched: Vec<(Signal, Meaning)>,
+}
+
+/// Signals that are watched for; they end the process no more.
+pub struct Watched(Vec<(Signal, Meaning)>);
+
+impl Watched {
+    /// From now on none is missed.
+    pub fn begin() -> Self {
+        let watch = |(kind, meaning): (fn() -> SignalKind, Meaning)| match signal(kind()) {
+            Ok(signal) => Some((signal, meaning)),
+            Err(error) => {
+                tracing::error!("A signal cannot be watched for: {error}");
+                None
+            }
+        };
+        Self(SIGNALS.into_iter().filter_map(watch).collect())
+    }
 }
 
 impl Signals {
     /// Signals for this supervisor.
-    pub fn new(supervisor: Addr<Supervisor>) -> Self {
-        Self { supervisor }
+    pub fn new(supervisor: Addr<Supervisor>, watched: Watched) -> Self {
+        Self { supervisor, watched: watched.0 }
     }
 }
 
@@ -42,14 +60,9 @@ impl Actor for Signals {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        for (kind, meaning) in SIGNALS {
-            match signal(kind()) {
-                Ok(signal) => {
-                    let forward = forward(signal, meaning, self.supervisor.clone());
-                    context.spawn(forward.into_actor(self));
-                }
-                Err(error) => tracing::error!("A signal cannot be watched for: {error}"),
-            }
+        for (signal, meaning) in std::mem::take(&mut self.watched) {
+            let forward = forward(signal, meaning, self.supervisor.clone());
+            context.spawn(forward.into_actor(self));
         }
     }
 }

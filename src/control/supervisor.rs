@@ -1,5 +1,6 @@
 //! The actor that leads the broker through its life.
 
+use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,7 +15,8 @@ use super::lifecycle::Phase;
 use super::listeners::{self, ListenError};
 use super::metrics::Collector;
 use super::prepare::prepare;
-use super::signals::Signals;
+use super::signals::{Signals, Watched};
+use super::sys::{self, Announcer};
 use crate::config::{Changes, Mistake, Mistakes};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -81,6 +83,7 @@ impl Supervisor {
                 sockets.push((socket, settings));
             }
         }
+        sys::announce(estate);
         for ((socket, address), settings) in sockets {
             let id = estate.bound.get().len() as u32;
             let family = if address.is_ipv4() { "ipv4" } else { "ipv6" };
@@ -93,12 +96,18 @@ impl Supervisor {
         Ok(())
     }
 
-    fn keep_children(&self, context: &mut Context<Self>) {
+    fn keep_children(&self, watched: Watched, context: &mut Context<Self>) {
         let estate = Rc::clone(&self.estate);
         let collector = move || Collector::new(Rc::clone(&estate));
         context.spawn(keep("metrics collector", collector, drop).into_actor(self));
+        let (estate, started) = (Rc::clone(&self.estate), Rc::clone(&self.estate));
+        let announcer = move || Announcer::new(Rc::clone(&estate));
+        let started = move |address| *started.announcer.borrow_mut() = Some(address);
+        context.spawn(keep("$SYS announcer", announcer, started).into_actor(self));
         let supervisor = context.address();
-        let signals = move || Signals::new(supervisor.clone());
+        let watched = Cell::new(Some(watched));
+        let signals =
+            move || Signals::new(supervisor.clone(), watched.take().unwrap_or_else(Watched::begin));
         context.spawn(keep("signal handler", signals, drop).into_actor(self));
     }
 
@@ -161,6 +170,9 @@ impl Supervisor {
         loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         estate.log.install(log);
         estate.plane.apply(settings);
+        if let Some(announcer) = &*estate.announcer.borrow() {
+            announcer.do_send(sys::Reschedule);
+        }
         report(&changes);
         estate.reloads.change(|reloads| reloads.applied += 1);
     }
@@ -199,13 +211,15 @@ impl Actor for Supervisor {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
+        // Whoever sees the listeners announced may send signals.
+        let watched = Watched::begin();
         if self.estate.lifecycle.phase() < Phase::Running
             && let Err(error) = self.open_listeners()
         {
             self.finish(Outcome::NotListening(error), context);
             return;
         }
-        self.keep_children(context);
+        self.keep_children(watched, context);
         // One that follows a failed supervisor takes up its work.
         if self.estate.lifecycle.phase() == Phase::Drain {
             self.drain(context);

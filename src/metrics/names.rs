@@ -62,6 +62,7 @@ macro_rules! for_each_metric {
             Gauge subscriptions_shared "Shared subscriptions";
             Gauge subscription_bytes "Bytes of subscription tables";
             Gauge retained_messages "Retained Messages held";
+            Gauge retained_from_clients "Retained Messages held that are not the broker's own";
             Gauge retained_bytes "Bytes of Retained Messages held";
             Gauge queued_messages "Messages waiting in sessions' rings";
             Gauge queued_bytes "Bytes waiting in sessions' rings";

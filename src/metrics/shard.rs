@@ -35,6 +35,15 @@ for_each_metric!(define_values);
 pub struct ShardMetrics {
     values: CachePadded<Values>,
     dropped: CachePadded<[Counter; DropReason::COUNT]>,
+    packets: CachePadded<Packets<Counter>>,
+}
+
+/// Control Packets other than PUBLISH, which has counters of its own, by type as the fixed header
+/// numbers them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Packets<T> {
+    pub(super) received: [T; 16],
+    pub(super) sent: [T; 16],
 }
 
 impl ShardMetrics {
@@ -43,6 +52,7 @@ impl ShardMetrics {
         Self {
             values: CachePadded::default(),
             dropped: CachePadded::new(array::from_fn(|_| Counter::default())),
+            packets: CachePadded::default(),
         }
     }
 
@@ -56,9 +66,26 @@ impl ShardMetrics {
         self.dropped[reason as usize].add(n);
     }
 
+    /// Counts a Control Packet received, by the number of its type (1 is CONNECT). Only the owning
+    /// thread may call this.
+    pub fn received(&self, packet_type: u8) {
+        self.messages_received.increment();
+        self.packets.received[usize::from(packet_type & 15)].increment();
+    }
+
+    /// Counts `n` Control Packets sent that are no PUBLISH; see [`Self::received`].
+    pub fn sent(&self, packet_type: u8, n: u64) {
+        self.messages_sent.add(n);
+        self.packets.sent[usize::from(packet_type & 15)].add(n);
+    }
+
     /// Reads every value, from any thread.
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot::new(self.values.read(), array::from_fn(|index| self.dropped[index].get()))
+        let read = |counters: &[Counter; 16]| array::from_fn(|index| counters[index].get());
+        let packets =
+            Packets { received: read(&self.packets.received), sent: read(&self.packets.sent) };
+        let dropped = array::from_fn(|index| self.dropped[index].get());
+        Snapshot::new(self.values.read(), dropped, packets)
     }
 }
 

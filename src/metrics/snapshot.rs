@@ -2,6 +2,7 @@
 
 use super::drops::DropReason;
 use super::names::{Descriptor, Kind, for_each_metric};
+use super::shard::Packets;
 
 macro_rules! define_list {
     ($($kind:ident $name:ident $help:literal;)*) => {
@@ -22,6 +23,7 @@ const DROPPED: &str = "messages_dropped";
 pub struct Snapshot {
     values: [i64; METRICS.len()],
     dropped: [u64; DropReason::COUNT],
+    packets: Packets<u64>,
 }
 
 /// One exported value.
@@ -40,13 +42,17 @@ pub struct Sample {
 }
 
 impl Snapshot {
-    pub(super) fn new(values: [i64; METRICS.len()], dropped: [u64; DropReason::COUNT]) -> Self {
-        Self { values, dropped }
+    pub(super) fn new(
+        values: [i64; METRICS.len()],
+        dropped: [u64; DropReason::COUNT],
+        packets: Packets<u64>,
+    ) -> Self {
+        Self { values, dropped, packets }
     }
 
     /// All values at zero, to merge into.
     pub fn zero() -> Self {
-        Self::new([0; METRICS.len()], [0; DropReason::COUNT])
+        Self::new([0; METRICS.len()], [0; DropReason::COUNT], Packets::default())
     }
 
     /// Adds another shard's values.
@@ -56,6 +62,10 @@ impl Snapshot {
         }
         for (sum, value) in self.dropped.iter_mut().zip(other.dropped) {
             *sum = sum.wrapping_add(value);
+        }
+        let ours = self.packets.received.iter_mut().chain(&mut self.packets.sent);
+        for (sum, value) in ours.zip(other.packets.received.iter().chain(&other.packets.sent)) {
+            *sum = sum.wrapping_add(*value);
         }
     }
 
@@ -86,6 +96,16 @@ impl Snapshot {
     /// Messages dropped for `reason`.
     pub fn dropped(&self, reason: DropReason) -> u64 {
         self.dropped[reason as usize]
+    }
+
+    /// Control Packets of a type received, PUBLISH excepted; 1 is CONNECT.
+    pub fn packets_received(&self, packet_type: u8) -> u64 {
+        self.packets.received[usize::from(packet_type & 15)]
+    }
+
+    /// Control Packets of a type sent, PUBLISH excepted.
+    pub fn packets_sent(&self, packet_type: u8) -> u64 {
+        self.packets.sent[usize::from(packet_type & 15)]
     }
 
     /// Messages dropped for any reason.

@@ -51,6 +51,8 @@ pub enum Command {
     RetainedPull(Box<RetainedPull>),
     /// The answer.
     RetainedPage(Box<RetainedPage>),
+    /// A message of the broker itself, whose topic this shard owns.
+    Announce(Message),
     /// A connection whose session lives here.
     Adopt(Box<Adopt>),
     /// Another configuration is in force.
@@ -111,6 +113,7 @@ impl Command {
             Self::Deliver { message, .. }
             | Self::DeliverGroup { message, .. }
             | Self::ByOwner { message, .. } => message.footprint(),
+            Self::Announce(message) => message.footprint(),
             Self::RetainedPage(page) => {
                 page.messages.iter().map(|message| message.footprint()).sum()
             }

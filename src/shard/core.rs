@@ -69,6 +69,8 @@ pub struct Core {
     pub(super) gathering: u32,
     pub(super) group_turn: u64,
     pub(super) retained: RetainedStore<Message>,
+    /// How many of those are the broker's own, below `$SYS`.
+    pub(super) retained_own: u32,
     pub(super) sweep_after: Option<Box<str>>,
     pub(super) sweep_set: bool,
     /// Topics with messages on their way through their owner, by hash, with how many: later
@@ -121,6 +123,7 @@ impl Core {
             gathering: 0,
             group_turn: 0,
             retained: RetainedStore::default(),
+            retained_own: 0,
             sweep_after: None,
             sweep_set: false,
             via_owner: HashMap::with_hasher(foldhash::fast::FixedState::default()),

@@ -66,6 +66,7 @@ impl Shard {
     pub fn accept(&mut self, listener: Arc<ListenerRuntime>, peer: SocketAddr) -> Key {
         let size_max = self.core.config.connect.packet_size;
         let now = self.core.now.mono_ms;
+        self.core.metrics().connections_opened.increment();
         self.seat(|key| Connection::new(key, listener, peer, size_max, now))
     }
 
@@ -91,18 +92,8 @@ impl Shard {
         if let Some(deadline) = deadline {
             self.arm(key, deadline);
         }
-        self.count_connections(1);
+        self.core.metrics().connections.add(1);
         key
-    }
-
-    fn count_connections(&self, delta: i64) {
-        let metrics = self.core.metrics();
-        metrics.connections.add(delta);
-        if delta > 0 {
-            metrics.connections_opened.add(1);
-        } else {
-            metrics.connections_closed.add(1);
-        }
     }
 
     pub(super) fn seat_mut(&mut self, key: Key) -> Option<&mut Seat> {
@@ -215,7 +206,8 @@ impl Shard {
         let seat = self.seats.get_mut(index).and_then(Option::take);
         let held = seat.as_ref().map_or(0, |seat| seat.counted);
         self.core.metrics().input_bytes.add(-(held as i64));
-        self.count_connections(-1);
+        self.core.metrics().connections.add(-1);
+        self.core.metrics().connections_closed.increment();
         if let Close::Refused { reason, .. } = close
             && matches!(reason, ReasonCode::MALFORMED_PACKET | ReasonCode::PROTOCOL_ERROR)
         {
@@ -247,7 +239,7 @@ impl Shard {
         let seat = self.seats.get_mut(key.index as usize)?.take()?;
         self.core.links.remove(key)?;
         self.core.metrics().input_bytes.add(-(seat.counted as i64));
-        self.count_connections(-1);
+        self.core.metrics().connections.add(-1);
         self.core.shared.add_load(self.core.id, -1);
         Some(seat.connection.park())
     }

@@ -18,6 +18,7 @@ impl Core {
                 self.publish_owned(&message, hash, origin, commit);
             }
             Command::OwnerDone { hash, commit } => self.owner_done(hash, commit),
+            Command::Announce(message) => self.announce(&message),
             Command::RetainedPull(pull) => self.answer_pull(*pull),
             Command::RetainedPage(page) => self.take_page(*page),
             other => return Some(other),

@@ -10,6 +10,7 @@ use super::{Command, Settings, Shard, Shared};
 use crate::auth::Methods;
 use crate::config::ListenerRuntime;
 use crate::metrics::Snapshot;
+use crate::protocol::Message;
 use crate::reactor::{Clock, Reactor, ReactorConfig};
 use crate::sync::{Arc, Ordering};
 
@@ -153,6 +154,24 @@ impl Handle {
     /// Other settings come into force.
     pub fn apply(&self, settings: Arc<Settings>) {
         self.push_all(|| Command::Apply(Arc::clone(&settings)));
+    }
+
+    /// Publishes messages of the broker itself: each goes to the shard that owns its topic. This
+    /// is the only way to the topics below `$SYS`; Clients cannot write there.
+    pub fn publish(&self, messages: Vec<Message>) {
+        let mut batches: Vec<_> = (0..self.shared.shards()).map(|_| (Vec::new(), 0)).collect();
+        for message in messages {
+            let owner = self.shared.owner(self.shared.topic_hash(message.topic()));
+            let (batch, weight) = &mut batches[usize::from(owner)];
+            let command = Command::Announce(message);
+            *weight += command.weight();
+            batch.push(command);
+        }
+        for (mailbox, (batch, weight)) in self.shared.mailboxes.iter().zip(batches) {
+            if !batch.is_empty() {
+                mailbox.push(batch, weight);
+            }
+        }
     }
 
     /// The sum of all shards' counters.

@@ -8,7 +8,7 @@ use crate::connection::{
     Event, Host, Link, OpenSession, Opened, Outgoing, Routed, SubscribeRequest, Verdict, Wants,
 };
 use crate::metrics::{DropReason, ShardMetrics};
-use crate::protocol::{QoS, ReasonCode};
+use crate::protocol::{PacketType, QoS, ReasonCode};
 use crate::session::{Session, SubscriptionRef};
 use crate::sync::Arc;
 use crate::util::{Key, Now};
@@ -40,8 +40,8 @@ impl Host for Core {
         self.sessions.get_mut(session).expect("a running connection has its session")
     }
 
-    fn sent(&mut self, connection: Key) {
-        self.metrics().messages_sent.increment();
+    fn sent(&mut self, connection: Key, packet_type: PacketType) {
+        self.metrics().sent(packet_type as u8, 1);
         self.mark_dirty(connection);
     }
 
@@ -97,7 +97,7 @@ impl Host for Core {
                 1 => !existed,
                 _ => false,
             };
-            if group.is_none() && replays && self.shared.any_retained() {
+            if group.is_none() && replays && self.shared.any_retained(filter) {
                 let replay = session.replay.get_or_insert_default();
                 replay.start(replay_id, filter, options.qos, subscription_id);
             }
@@ -136,7 +136,6 @@ impl Host for Core {
 
     fn spend(&mut self) -> bool {
         self.packets += 1;
-        Core::metrics(self).messages_received.increment();
         self.packets <= self.config.turn.read_packets
             && self.deliveries < DELIVERIES_MAX
             && !self.fed_congested

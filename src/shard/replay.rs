@@ -74,6 +74,7 @@ impl Core {
                 match send_retained(session, link, &message, qos, id, &self.limits) {
                     Ok(true) => {
                         count_sent(metrics, message.qos().min(qos));
+                        metrics.publish_bytes_sent.add(message.payload().len() as u64);
                         Ok(true)
                     }
                     Ok(false) => {

@@ -10,7 +10,7 @@ use super::Command;
 use super::command::Commit;
 use super::core::{Core, Timer};
 use crate::connection::{Outgoing, Routed, committed};
-use crate::protocol::Message;
+use crate::protocol::{Message, PacketType};
 use crate::router::{RetainedItem, ScanState};
 use crate::util::Key;
 
@@ -18,6 +18,12 @@ use crate::util::Key;
 const SWEEP_MS: u64 = 1_000;
 /// Entries examined by one slice of that search.
 const SWEEP_BUDGET: usize = 2_048;
+
+/// Whether a topic is one that only the broker publishes to. It never takes such a Retained Message
+/// back, and Clients cannot.
+fn is_own(topic: &str) -> bool {
+    topic.starts_with("$SYS/")
+}
 
 impl RetainedItem for Message {
     fn topic(&self) -> &str {
@@ -105,11 +111,12 @@ impl Core {
         }
         link.out.bytes_from(&mut self.pool);
         let written = committed(link, commit.number);
-        if written == 0 {
+        if written == (0, 0) {
             link.out.reset(&mut self.pool);
             return;
         }
-        self.metrics().messages_sent.add(written as u64);
+        self.metrics().sent(PacketType::Puback as u8, written.0);
+        self.metrics().sent(PacketType::Pubrec as u8, written.1);
         self.mark_dirty(commit.connection);
     }
 
@@ -119,7 +126,8 @@ impl Core {
             // [MQTT-3.3.1-6], [MQTT-3.3.1-7]
             self.retained.remove(outgoing.topic);
         } else {
-            self.retained.set(outgoing.message());
+            let replaced = self.retained.set(outgoing.message()).is_some();
+            self.retained_own += u32::from(!replaced && is_own(outgoing.topic));
             if expires {
                 self.arm_sweep();
             }
@@ -128,8 +136,16 @@ impl Core {
     }
 
     fn count_retained(&self) {
-        self.metrics().retained_messages.set(self.retained.len() as i64);
+        let all = self.retained.len() as i64;
+        self.metrics().retained_messages.set(all);
+        self.metrics().retained_from_clients.set(all - i64::from(self.retained_own));
         self.metrics().retained_bytes.set(self.retained.bytes() as i64);
+    }
+
+    /// A message of the broker itself, for whose topic this shard is the owner.
+    pub(super) fn announce(&mut self, message: &Message) {
+        let hash = self.shared.topic_hash(message.topic());
+        self.route_owned(&mut Outgoing::kept(message), hash);
     }
 
     fn arm_sweep(&mut self) {

@@ -3,7 +3,7 @@
 use super::core::{Core, Timer};
 use crate::connection::{Close, OpenSession, Opened, Outgoing, pump, write_disconnect};
 use crate::metrics::DropReason;
-use crate::protocol::{Message, MessageInit, ReasonCode};
+use crate::protocol::{Message, MessageInit, PacketType, ReasonCode};
 use crate::router::Group;
 use crate::session::{Claim, NEVER_EXPIRES, Session, SubscriptionRef, Will};
 use crate::sync::Arc;
@@ -260,7 +260,10 @@ impl Core {
             }
             metrics.dropped_many(DropReason::Expired, u64::from(pumped.expired));
             metrics.dropped_many(DropReason::Oversize, u64::from(pumped.oversize));
-            metrics.messages_sent.add(u64::from(pumped.sent));
+            let published = u64::from(pumped.published.iter().sum::<u32>());
+            metrics.messages_sent.add(published);
+            metrics.publish_bytes_sent.add(pumped.payload_bytes);
+            metrics.sent(PacketType::Pubrel as u8, u64::from(pumped.sent) - published);
             if pumped.sent > 0 {
                 self.mark_dirty(connection);
             }

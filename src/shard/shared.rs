@@ -90,10 +90,14 @@ impl Shared {
         }
     }
 
-    /// Whether any shard keeps a Retained Message. An owner counts a message before it answers
+    /// Whether any shard may keep a Retained Message that the filter matches: the broker's own are
+    /// matched by filters that begin with `$` alone. An owner counts a message before it answers
     /// for it, so whoever has seen a PUBLISH acknowledged finds it counted.
-    pub fn any_retained(&self) -> bool {
-        self.metrics.iter().any(|metrics| metrics.retained_messages.get() != 0)
+    pub fn any_retained(&self, filter: &str) -> bool {
+        self.metrics.iter().any(|metrics| match filter.starts_with('$') {
+            true => metrics.retained_messages.get() != 0,
+            false => metrics.retained_from_clients.get() != 0,
+        })
     }
 
     /// Live connections of all shards, about.

@@ -31,6 +31,7 @@ mod subscribe_basics;
 mod subscribe_matching;
 mod subscribe_options;
 mod subscribe_shared;
+mod sys_topics;
 mod time_limits;
 mod topic_alias;
 mod will;

@@ -8,6 +8,7 @@ const GLOBAL_SAMPLES: &[(&str, &str)] = &[
     ("shards", "3"),
     ("pin_shards", "true"),
     ("memory_limit", "1_000_000"),
+    ("sys_interval", "60"),
     ("shutdown_timeout", "3"),
     ("allow_anonymous", "true"),
     ("password_file", "\"/etc/pondhawk/passwd\""),

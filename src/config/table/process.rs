@@ -22,6 +22,11 @@ options! {
     memory_limit: i64 = 0, Spec::between(0, i64::MAX).unit("bytes").zero("no limit"),
         Applied, Mosquitto;
 
+    /// How often the topics below `$SYS` are brought up to date. It falls on multiples of the
+    /// interval by the clock.
+    sys_interval: i64 = 10,
+        Spec::between(0, 65_535).unit("seconds").zero("no such topics"), Applied, Mosquitto;
+
     /// How long connections may take to send what they still hold when the broker is told to
     /// stop.
     shutdown_timeout: i64 = 10, Spec::between(0, 3600).unit("seconds"), Applied, Pondhawk;

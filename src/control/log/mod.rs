@@ -27,7 +27,9 @@ mod line;
 mod record;
 mod stamp;
 mod syslog;
+mod topic;
 mod writer;
 
 pub use handle::{Log, LogGuard, LogHandle, Prepared};
+pub use topic::publish_through;
 pub use writer::Publish;

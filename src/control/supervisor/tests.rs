@@ -11,6 +11,7 @@ use crate::control::log::Log;
 use crate::control::metrics::{Exporter, MakeExporters, Reading};
 use crate::control::{DataPlane, Remote, Setup, Watch, run};
 use crate::metrics::Snapshot;
+use crate::protocol::Message;
 use crate::shard::Settings;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -24,6 +25,7 @@ struct Told {
     stopped: bool,
     applied: Vec<Arc<Runtime>>,
     panics: usize,
+    published: Vec<Message>,
 }
 
 #[derive(Clone)]
@@ -58,6 +60,10 @@ impl DataPlane for FakePlane {
 
     fn snapshot(&self) -> Snapshot {
         Snapshot::zero()
+    }
+
+    fn publish(&self, messages: Vec<Message>) {
+        self.0.change(|told| told.published.extend(messages));
     }
 
     fn pressure(&self, _: u8) {}
