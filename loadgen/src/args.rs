@@ -9,6 +9,7 @@ use pondhawk::protocol::{QoS, Version};
 
 use crate::ab::Placement;
 use crate::client::stamp::STAMP_LEN;
+use crate::compare::{Allowance, Measure, Side};
 
 /// Load generator for MQTT brokers.
 ///
@@ -40,6 +41,12 @@ pub enum Command {
     Null(NullArgs),
     /// Compares brokers in alternating slices.
     Ab(AbArgs),
+    /// Compares the results of two builds, several runs each.
+    ///
+    /// Exit codes: 0 not shown to be slower, 1 slower, 2 usage error or runs that are not alike.
+    Compare(CompareArgs),
+    /// Writes results as one HTML file that needs no network.
+    Report(ReportArgs),
     /// Adds up the results of generators that loaded one broker together.
     Merge(MergeArgs),
 }
@@ -230,6 +237,50 @@ pub struct AbArgs {
     pub output: OutputArgs,
 }
 
+/// Results to compare.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// Runs of the base: result files and folders of them, joined by commas.
+    #[arg(value_name = "BASE")]
+    pub base: Side,
+    /// Runs to hold against it, in the same form; each NEW is compared by itself.
+    #[arg(value_name = "NEW", required = true)]
+    pub new: Vec<Side>,
+    /// How often equal builds may be called different, over all measures that are judged.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.05, value_parser = share)]
+    pub alpha: f64,
+    /// The least difference that matters.
+    #[arg(long, value_name = "PERCENT", default_value_t = 5.0)]
+    pub threshold: f64,
+    /// With too few runs for a test, the factor that is called a difference.
+    #[arg(long, value_name = "FACTOR", default_value_t = 2.0)]
+    pub coarse: f64,
+    /// Measures that decide: throughput, cpu, or KIND:PERCENTILE such as puback:p99 [default:
+    /// throughput, cpu and end_to_end at p50, p99 and p99.9].
+    #[arg(long, value_name = "MEASURE", value_delimiter = ',')]
+    pub judge: Vec<Measure>,
+    /// Compare although this differs.
+    #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
+    pub allow: Vec<Allowance>,
+    /// Write a page with the curves over each other; for one NEW.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Print JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Results to report on.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Result files.
+    #[arg(value_name = "RESULT", required = true)]
+    pub results: Vec<PathBuf>,
+    /// The page [default: the first result's name, ending in .html].
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
 /// Results to add up.
 #[derive(Debug, Args)]
 pub struct MergeArgs {
@@ -317,6 +368,12 @@ fn version(text: &str) -> Result<Version, String> {
         "5" | "5.0" => Ok(Version::V5),
         _ => Err("expected 3, 4 or 5".to_owned()),
     }
+}
+
+/// A probability, neither never nor always.
+fn share(text: &str) -> Result<f64, String> {
+    let value = text.parse().ok().filter(|value| *value > 0.0 && *value < 1.0);
+    value.ok_or_else(|| "expected a number between 0 and 1".to_owned())
 }
 
 fn label(text: &str) -> Result<(String, String), String> {

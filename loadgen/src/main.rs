@@ -6,6 +6,9 @@
 //! | `client` | one MQTT client as a state machine: bytes in, bytes out |
 //! | `engine` | threads, sockets and pacing that drive many clients |
 //! | `measure` | histograms, gap detection, what `/proc` says of a process |
+//! | `plot` | charts and pages: SVG and HTML that load nothing |
+//! | `report` | results as a page |
+//! | `compare` | several runs of two builds, side by side |
 //! | `result` | the result of one run: measured, written, read back, merged |
 //! | `fill` | fills a result from what the engine measured |
 //! | `merge` | adds up the results of several machines |
@@ -18,6 +21,7 @@ mod ab;
 mod args;
 mod client;
 mod clock;
+mod compare;
 mod engine;
 mod failure;
 mod fill;
@@ -26,6 +30,8 @@ mod measure;
 mod merge;
 mod null;
 mod output;
+mod plot;
+mod report;
 mod result;
 mod run;
 
@@ -36,6 +42,7 @@ use clap::Parser;
 
 use args::{Cli, Command, Pattern};
 use failure::Failure;
+use result::Verdict;
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
@@ -45,10 +52,18 @@ fn main() -> ExitCode {
         Command::Idle(args) => idle::run(&args),
         Command::Null(args) => null::run(&args),
         Command::Ab(args) => ab::run(&args),
+        Command::Compare(args) => {
+            return exit(compare::run(&args).map(compare::Conclusion::exit_code));
+        }
+        Command::Report(args) => report::run(&args),
         Command::Merge(args) => merge::run(&args),
     };
+    exit(outcome.map(Verdict::exit_code))
+}
+
+fn exit(outcome: Result<u8, Failure>) -> ExitCode {
     match outcome {
-        Ok(verdict) => ExitCode::from(verdict.exit_code()),
+        Ok(code) => ExitCode::from(code),
         Err(error) => {
             // Nothing sensible is left to do when stderr is gone too.
             let _ = writeln!(std::io::stderr(), "loadgen: {error}");

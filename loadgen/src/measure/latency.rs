@@ -88,6 +88,11 @@ impl Latency {
         self.histogram.len() + self.run_len
     }
 
+    /// The latency, in µs, that `quantile` (0 to 1) of the values do not exceed; 0 when empty.
+    pub fn value_at_us(&self, quantile: f64) -> u64 {
+        self.complete().value_at_quantile(quantile)
+    }
+
     /// The recorded values in µs, ascending, with how often each was seen.
     pub fn values(&self) -> Vec<(u64, u64)> {
         let complete = self.complete();

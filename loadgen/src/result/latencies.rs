@@ -83,7 +83,8 @@ impl LatencyKind {
         }
     }
 
-    fn of_key(key: &str) -> Option<Self> {
+    /// The kind of that name.
+    pub fn of_key(key: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.key() == key)
     }
 }

@@ -1,5 +1,6 @@
 //! The built program against brokers.
 
+mod compare;
 mod mosquitto;
 mod null_broker;
 mod results;
