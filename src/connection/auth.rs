@@ -1,12 +1,11 @@
 //! AUTH: enhanced authentication during CONNECT and re-authentication later [MQTT-4.12].
 
 use super::machine::{Admitted, State};
+use super::within::{ANSWER_TOO_LARGE, write_within};
 use super::{Close, Connection, Flow, Host};
 use crate::auth::{Request, Step};
-use crate::protocol::{
-    Auth, Connect, Packet, PacketType, ReasonCode, Role, UserProperties, Version,
-};
-use crate::protocol::{decode, encode, split};
+use crate::protocol::{Auth, Connect, Packet, ReasonCode, Role, UserProperties, Version};
+use crate::protocol::{decode, split};
 
 /// An exchange of AUTH packets: plain data, no method's object in it.
 #[derive(Debug)]
@@ -51,9 +50,9 @@ pub(super) fn begin<H: Host>(
         Step::Fail(reason) => Err(Close::refused(reason, "authentication failed")),
         Step::Continue(data) => {
             exchange.connect = raw.to_vec();
-            write_auth(connection, host, ReasonCode::CONTINUE_AUTHENTICATION, name, Some(&data));
             connection.state = State::Authenticating(exchange);
-            Ok(None)
+            let reason = ReasonCode::CONTINUE_AUTHENTICATION;
+            write_auth(connection, host, reason, name, Some(&data)).map(|()| None)
         }
     }
 }
@@ -102,13 +101,11 @@ impl Connection {
             Step::Fail(reason) => Close::refused(reason, "authentication failed").into(),
             Step::Continue(data) => {
                 let reason = ReasonCode::CONTINUE_AUTHENTICATION;
-                write_auth(self, host, reason, &name, Some(&data));
-                Flow::Continue
+                write_auth(self, host, reason, &name, Some(&data)).into()
             }
             Step::Success(data) if exchange.connect.is_empty() => {
                 exchange.active = false;
-                write_auth(self, host, ReasonCode::SUCCESS, &name, data.as_deref());
-                Flow::Continue
+                write_auth(self, host, ReasonCode::SUCCESS, &name, data.as_deref()).into()
             }
             Step::Success(data) => {
                 let raw = std::mem::take(&mut exchange.connect);
@@ -144,7 +141,7 @@ fn write_auth<H: Host>(
     reason: ReasonCode,
     method: &str,
     data: Option<&[u8]>,
-) {
+) -> Result<(), Close> {
     let packet = Packet::Auth(Auth {
         reason,
         method: Some(method),
@@ -152,6 +149,6 @@ fn write_auth<H: Host>(
         reason_string: None,
         user_properties: UserProperties::default(),
     });
-    encode(&packet, Version::V5, host.link(connection.key).out.bytes());
-    host.sent(connection.key, PacketType::Auth);
+    let fits = write_within(host, connection.key, Version::V5, &packet);
+    if fits { Ok(()) } else { Err(ANSWER_TOO_LARGE) }
 }

@@ -53,6 +53,12 @@ pub enum Flow {
     Move(u16),
 }
 
+impl From<Result<(), Close>> for Flow {
+    fn from(result: Result<(), Close>) -> Self {
+        result.map_or_else(Self::Close, |()| Self::Continue)
+    }
+}
+
 impl From<Close> for Flow {
     fn from(close: Close) -> Self {
         Self::Close(close)

@@ -3,7 +3,9 @@
 
 use super::auth::{self, Exchange};
 use super::machine::{Admitted, Running, State};
+use super::within::write_within;
 use super::{AliasLearner, AliasTable, Close, Connection, Event, Flow, Host, OpenSession, Opened};
+use crate::config::Runtime;
 use crate::protocol::{
     Connack, ConnackProperties, Connect, Message, MessageInit, Packet, PacketType, QoS, ReasonCode,
     Version, encode,
@@ -20,6 +22,8 @@ impl Connection {
     ) -> Flow {
         self.version = connect.version;
         self.request_problem_information = connect.properties.request_problem_information;
+        // It holds for whatever the answer is.
+        host.link(self.key).maximum_packet_size = connect.properties.maximum_packet_size;
         if let Err(close) = self.check_limits(host, connect) {
             return close.into();
         }
@@ -106,6 +110,11 @@ impl Connection {
         });
         let client_id: Arc<str> = assigned.as_deref().unwrap_or(connect.client_id).into();
         let expiry_s = session_expiry(connect, host.config().session.expiry_s);
+        let keep_alive = self.settle_keep_alive(host, connect);
+        let answer = Answer { present: false, assigned: assigned.as_deref(), expiry_s, keep_alive };
+        if !self.takes_connack(host, connect, answer) {
+            return Close::Silent { what: "maximum packet size too small for CONNACK" }.into();
+        }
         let request = OpenSession {
             client_id: Arc::clone(&client_id),
             clean_start: connect.clean_start,
@@ -117,12 +126,11 @@ impl Connection {
             Opened::Here { session, present } => (session, present),
             Opened::Elsewhere(shard) => return Flow::Move(shard),
         };
-        let keep_alive = self.settle_keep_alive(host, connect);
         self.configure_link(host, connect, session);
         let auth = connect.properties.authentication_method.map(Exchange::running);
         self.state = State::Running(Running { session, auth });
         self.maximum_packet_size = host.config().packets.maximum_packet_size;
-        self.write_connack(host, connect, present, assigned.as_deref(), expiry_s, keep_alive);
+        self.write_connack(host, connect, Answer { present, ..answer });
         if host.wants().connections {
             host.log(Event::Connected {
                 peer: self.peer(),
@@ -168,16 +176,34 @@ impl Connection {
             .then(|| Box::new(AliasTable::new(incoming)));
     }
 
-    fn write_connack<H: Host>(
-        &self,
-        host: &mut H,
-        connect: &Connect<'_>,
-        present: bool,
-        assigned: Option<&str>,
-        expiry_s: u32,
-        keep_alive: Option<u16>,
-    ) {
+    /// Whether the CONNACK is within the Client's Maximum Packet Size [MQTT-3.1.2-24]. Asked before
+    /// the Session is touched: a Client that can't be told of its Session gets none.
+    fn takes_connack<H: Host>(&self, host: &H, connect: &Connect<'_>, answer: Answer<'_>) -> bool {
+        let limit = connect.properties.maximum_packet_size;
+        if limit == u32::MAX {
+            return true;
+        }
+        let mut bytes = Vec::new();
+        let connack = self.connack(host.config(), connect, answer);
+        encode(&Packet::Connack(connack), connect.version, &mut bytes);
+        bytes.len() <= limit as usize
+    }
+
+    fn write_connack<H: Host>(&self, host: &mut H, connect: &Connect<'_>, answer: Answer<'_>) {
         let config = Arc::clone(host.config());
+        let packet = Packet::Connack(self.connack(&config, connect, answer));
+        encode(&packet, connect.version, host.link(self.key).out.bytes());
+        host.sent(self.key, PacketType::Connack);
+    }
+
+    /// The CONNACK of success.
+    fn connack<'a>(
+        &'a self,
+        config: &'a Runtime,
+        connect: &Connect<'a>,
+        answer: Answer<'a>,
+    ) -> Connack<'a> {
+        let Answer { present, assigned, expiry_s, keep_alive } = answer;
         let listener = &self.listener;
         let asked = &connect.properties;
         let unless = |available: bool| (!available).then_some(false);
@@ -210,10 +236,7 @@ impl Connection {
         };
         // [MQTT-3.2.2-1]: 3.1 has no Session Present flag.
         let session_present = present && connect.version != Version::V31;
-        let reason = ReasonCode::SUCCESS;
-        let packet = Packet::Connack(Connack { session_present, reason, properties });
-        encode(&packet, connect.version, host.link(self.key).out.bytes());
-        host.sent(self.key, PacketType::Connack);
+        Connack { session_present, reason: ReasonCode::SUCCESS, properties }
     }
 
     /// CONNACK with a failure [MQTT-3.2.2-7]; version 3 knows fewer reasons.
@@ -237,10 +260,24 @@ impl Connection {
             });
         }
         let reason = if v5 { reason } else { ReasonCode(reason.connack_v3()) };
-        let packet = Packet::Connack(Connack { session_present: false, reason, properties });
-        encode(&packet, self.version, host.link(self.key).out.bytes());
-        host.sent(self.key, PacketType::Connack);
+        let refusal =
+            |properties| Packet::Connack(Connack { session_present: false, reason, properties });
+        // [MQTT-3.2.2-19]: without the words if they are too much, and without an answer if even
+        // the reason is.
+        let _written = write_within(host, self.key, self.version, &refusal(properties))
+            || write_within(host, self.key, self.version, &refusal(ConnackProperties::default()));
     }
+}
+
+/// What a CONNACK says of the Session.
+#[derive(Clone, Copy)]
+struct Answer<'a> {
+    present: bool,
+    /// The Client Identifier the broker made.
+    assigned: Option<&'a str>,
+    expiry_s: u32,
+    /// Server Keep Alive in seconds, where it is not the Client's own.
+    keep_alive: Option<u16>,
 }
 
 fn is_malformed(reason: ReasonCode) -> bool {

@@ -26,6 +26,7 @@ mod outgoing;
 mod publish;
 mod shape;
 mod subscribe;
+mod within;
 
 pub use alias::{AliasLearner, AliasTable, Chosen};
 pub use close::{Close, Event, Flow};

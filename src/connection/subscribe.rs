@@ -2,10 +2,11 @@
 
 use smallvec::SmallVec;
 
+use super::within::{ANSWER_TOO_LARGE, write_within};
 use super::{Close, Connection, Event, Flow, Host, SubscribeRequest};
 use crate::protocol::{
-    Packet, PacketType, QoS, ReasonCode, Suback, Subscribe, SubscribeOptions, Unsubscribe,
-    UserProperties, Version, check_topic_filter, encode, split_shared,
+    Packet, QoS, ReasonCode, Suback, Subscribe, SubscribeOptions, Unsubscribe, UserProperties,
+    Version, check_topic_filter, split_shared,
 };
 use crate::util::Key;
 
@@ -41,8 +42,9 @@ impl Connection {
             user_properties: UserProperties::default(),
             codes: &codes,
         };
-        encode(&Packet::Suback(suback), self.version, host.link(self.key).out.bytes());
-        host.sent(self.key, PacketType::Suback);
+        if !write_within(host, self.key, self.version, &Packet::Suback(suback)) {
+            return ANSWER_TOO_LARGE.into();
+        }
         host.start_replays(session);
         Flow::Continue
     }
@@ -114,8 +116,9 @@ impl Connection {
             user_properties: UserProperties::default(),
             codes: &codes,
         };
-        encode(&Packet::Unsuback(unsuback), self.version, host.link(self.key).out.bytes());
-        host.sent(self.key, PacketType::Unsuback);
+        if !write_within(host, self.key, self.version, &Packet::Unsuback(unsuback)) {
+            return ANSWER_TOO_LARGE.into();
+        }
         Flow::Continue
     }
 }

@@ -9,6 +9,7 @@
 mod support;
 
 mod acknowledge_errors;
+mod answer_size;
 mod connect_accept;
 mod connect_malformed;
 mod connect_properties;
