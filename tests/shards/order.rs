@@ -3,7 +3,7 @@
 use std::thread;
 
 use crate::support::broker::{Broker, Options, each_broker};
-use crate::support::bytes::{Publish, pubrel};
+use crate::support::bytes::{Publish, pubrel, subscribe};
 use crate::support::client::Client;
 use crate::support::{ALL, Version, fresh};
 
@@ -106,6 +106,39 @@ fn thirty_thousand_messages_between_two_clients() {
                 }
             });
             let _spare = Client::connect(broker, Version::V311, &fresh("pair-x"));
+        }
+    });
+}
+
+#[test]
+fn replacing_a_subscription_loses_nothing() {
+    each_broker(&unlimited(), |broker| {
+        for version in [Version::V311, Version::V5] {
+            const COUNT: u32 = 2000;
+            let topic = fresh("replace");
+            let mut subscriber = Client::connect(broker, version, &fresh("replace-s"));
+            subscriber.subscribe(&topic, 1);
+            let _spare = Client::connect(broker, version, &fresh("replace-x"));
+            let mut publisher = Client::connect(broker, version, &fresh("replace-p"));
+            thread::scope(|scope| {
+                scope.spawn(|| publish_numbers(&mut publisher, &topic, 1, COUNT));
+                let mut next = 0;
+                while next < COUNT {
+                    let packet = subscriber.packet();
+                    if packet.first == 0x90 {
+                        continue;
+                    }
+                    let delivery = packet.delivery(version);
+                    assert_eq!(delivery.text(), next.to_string());
+                    subscriber.acknowledge(&delivery);
+                    next += 1;
+                    if next % 7 == 0 {
+                        // Another QoS each time, so that it is a change each time.
+                        let qos = 1 + (next / 7 % 2) as u8;
+                        subscriber.send(subscribe(version, 1, &[(&topic, qos)]));
+                    }
+                }
+            });
         }
     });
 }

@@ -1,9 +1,9 @@
 //! A CONNECT in each version is answered with the CONNACK that version knows.
 
 use crate::support::broker::{Options, each, each_broker};
-use crate::support::bytes::{Connect, packet, prop, text};
+use crate::support::bytes::{Connect, Publish, packet, prop, text};
 use crate::support::client::Client;
-use crate::support::{ALL, Version, fresh};
+use crate::support::{ALL, Version, each_version, fresh};
 
 #[test]
 fn version_31_by_its_bytes() {
@@ -219,5 +219,41 @@ fn packets_may_follow_connect_without_waiting_for_connack() {
         client.send([connect.as_slice(), &[0xC0, 0x00], &[0xC0, 0x00]].concat());
         assert_eq!(client.connack().code, 0);
         client.expect([0xD0, 0x00, 0xD0, 0x00]);
+    });
+}
+
+#[test]
+fn client_ids_of_one_to_23_letters_and_digits() {
+    const ALLOWED: &str = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    each(&ALL, |broker, version| {
+        for length in 1..=23 {
+            for start in (0..ALLOWED.len()).step_by(7) {
+                let id: String = ALLOWED.chars().cycle().skip(start).take(length).collect();
+                Client::connect(broker, version, &id).ping();
+            }
+        }
+        // More, and other characters, are allowed too; 3.1 stops at 23 bytes.
+        let more = ["a/b", "é", "#+$", "x y", &"long".repeat(100)];
+        for id in more.iter().filter(|id| version != Version::V31 || id.len() <= 23) {
+            Client::connect(broker, version, id).ping();
+        }
+    });
+}
+
+#[test]
+fn nothing_after_a_refused_connect_is_processed() {
+    let refusing = Options::default().set("allow_zero_length_clientid", false);
+    each_broker(&refusing, |broker| {
+        each_version(&ALL, |version| {
+            let topic = fresh("refused");
+            let mut watcher = Client::connect(broker, version, &fresh("refused-w"));
+            watcher.subscribe(&topic, 1);
+            let mut client = Client::open(broker, version);
+            let publish = Publish::new(version, &topic, "never").qos(1, 1).bytes();
+            client.send([Connect::new(version, "").bytes(), publish].concat());
+            assert_ne!(client.connack().code, 0);
+            client.closed();
+            watcher.quiet(&mut Client::connect(broker, version, &fresh("refused-o")));
+        });
     });
 }

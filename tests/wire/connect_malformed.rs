@@ -226,3 +226,37 @@ fn a_remaining_length_of_five_bytes_is_malformed() {
         }
     });
 }
+
+#[test]
+fn fields_without_their_flag_are_refused() {
+    each(&ALL, |broker, version| {
+        let none: &[u8] = if version == Version::V5 { &[0] } else { &[] };
+        let id = text("flags");
+        let user = [&id[..], &text("user")];
+        rejected(broker, version, &connect_body(version, 0x02, &user), "a User Name");
+        let both = [&id[..], &text("user"), &text("pass")];
+        rejected(broker, version, &connect_body(version, 0x82, &both), "a Password");
+        let will = [&id[..], none, &text("will/topic"), &text("x")];
+        rejected(broker, version, &connect_body(version, 0x02, &will), "a Will");
+    });
+}
+
+#[test]
+fn lengths_that_are_longer_than_they_need_be() {
+    each_broker(&Options::default(), |broker| {
+        let version = Version::V5;
+        // Remaining Length 0 and Property Length 0, each in two bytes.
+        let overlong: [&[u8]; 3] = [
+            &[0xC0, 0x80, 0x00],
+            &[0x30, 0x86, 0x00, 0x00, 0x01, b't', 0x80, 0x00, b'x'],
+            &[0x30, 0x06, 0x00, 0x01, b't', 0x80, 0x00, b'x'],
+        ];
+        for bytes in overlong {
+            let mut client = Client::connect(broker, version, &fresh("overlong"));
+            client.send(bytes);
+            client.closed_for(0x81);
+        }
+        let head = [&Connect::protocol(version)[..], &[0x02, 0, 60], &[0x80, 0x00]].concat();
+        rejected(broker, version, &packet(0x10, &[&head, &text("overlong")]), "property length");
+    });
+}

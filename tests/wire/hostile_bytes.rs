@@ -335,3 +335,14 @@ fn a6_the_limit_of_user_properties_counts_in_every_packet() {
         }
     });
 }
+
+#[test]
+fn reserved_flags_of_auth() {
+    each_broker(&Options::default(), |broker| {
+        for flags in 1..16 {
+            let mut client = Client::connect(broker, Version::V5, &fresh("flags"));
+            client.send([0xF0 | flags, 0x00]);
+            client.closed_for(0x81);
+        }
+    });
+}

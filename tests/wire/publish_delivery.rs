@@ -1,7 +1,7 @@
 //! A message reaches its subscribers unchanged, at the lower of the two QoS, between all versions.
 
 use crate::support::broker::{Options, each, each_broker};
-use crate::support::bytes::{Publish, acknowledge, packet, prop, pubrel, text};
+use crate::support::bytes::{Publish, acknowledge, packet, prop, pubrec, pubrel, text};
 use crate::support::client::Client;
 use crate::support::{ALL, V3, Version, each_version, fresh};
 
@@ -273,5 +273,107 @@ fn pubrec_of_an_unknown_identifier() {
         five.send([0x50, 0x02, 0x00, 0x4D]);
         let answer = five.answer(0x62);
         assert_eq!((answer.id, answer.codes), (77, vec![0x92]));
+    });
+}
+
+#[test]
+fn the_exchanges_of_version_5_by_their_bytes() {
+    each_broker(&Options::default(), |broker| {
+        let mut client = Client::connect(broker, Version::V5, &fresh("bytes"));
+        let mut other = Client::connect(broker, Version::V5, &fresh("bytes"));
+        let topic = fresh("by/bytes");
+        client.send(packet(0x82, &[&[0x12, 0x34, 0], &text(&topic), &[2]]));
+        client.expect([0x90, 0x04, 0x12, 0x34, 0x00, 0x02]);
+
+        // At QoS 0 there is no Packet Identifier, and a Property Length even without properties.
+        other.send(packet(0x30, &[&text(&topic), &[0], b"hello"]));
+        client.expect(packet(0x30, &[&text(&topic), &[0], b"hello"]));
+
+        other.send(packet(0x32, &[&text(&topic), &[0x00, 0x0A, 0x00], b"hello"]));
+        other.expect([0x40, 0x02, 0x00, 0x0A]);
+        let first = client.delivery();
+        assert_eq!((first.qos, first.dup, first.text()), (1, false, "hello"));
+        client.acknowledge(&first);
+
+        other.send(packet(0x34, &[&text(&topic), &[0xFF, 0xFF, 0x00], b"hello"]));
+        other.expect([0x50, 0x02, 0xFF, 0xFF]);
+        other.send([0x62, 0x02, 0xFF, 0xFF]);
+        other.expect([0x70, 0x02, 0xFF, 0xFF]);
+        let second = client.delivery();
+        assert_eq!((second.qos, second.dup, second.text()), (2, false, "hello"));
+        let id = second.id.to_be_bytes();
+        client.send([0x50, 0x02, id[0], id[1]]);
+        client.expect([0x62, 0x02, id[0], id[1]]);
+        client.send([0x70, 0x02, id[0], id[1]]);
+
+        client.send(packet(0xA2, &[&[0x00, 0x07, 0], &text(&topic)]));
+        client.expect([0xB0, 0x04, 0x00, 0x07, 0x00, 0x00]);
+    });
+}
+
+#[test]
+fn dup_of_the_publisher_is_not_passed_on() {
+    each(&ALL, |broker, version| {
+        let topic = fresh("dup");
+        let mut subscriber = Client::connect(broker, version, &fresh("dup-s"));
+        subscriber.subscribe(&topic, 2);
+        let mut publisher = Client::connect(broker, version, &fresh("dup-p"));
+        for qos in [1, 2] {
+            publisher.publish_with(Publish::new(version, &topic, "x").dup(), qos);
+            assert!(!subscriber.receive_this(&topic, "x", qos).dup);
+        }
+    });
+}
+
+#[test]
+fn after_puback_the_identifier_means_a_new_message() {
+    each(&ALL, |broker, version| {
+        let topic = fresh("again");
+        let mut subscriber = Client::connect(broker, version, &fresh("again-s"));
+        subscriber.subscribe(&topic, 1);
+        let mut publisher = Client::connect(broker, version, &fresh("again-p"));
+        let publish = Publish::new(version, &topic, "x").qos(1, 9);
+        for bytes in [publish.bytes(), publish.clone().dup().bytes(), publish.bytes()] {
+            publisher.send(bytes);
+            assert_eq!(publisher.answer(0x40).id, 9);
+            subscriber.receive_this(&topic, "x", 1);
+        }
+    });
+}
+
+#[test]
+fn after_a_refusing_pubrec_the_identifier_means_a_new_message() {
+    each_broker(&Options::default(), |broker| {
+        let topic = fresh("again");
+        let mut subscriber = Client::connect(broker, Version::V5, &fresh("again-s"));
+        subscriber.subscribe(&topic, 2);
+        let mut publisher = Client::connect(broker, Version::V5, &fresh("again-p"));
+        publisher.send(Publish::new(Version::V5, "$SYS/x", "refused").qos(2, 5).bytes());
+        assert_eq!(publisher.answer(0x50).codes, [0x87]);
+        publisher.send(Publish::new(Version::V5, &topic, "new").qos(2, 5).bytes());
+        assert_eq!(publisher.answer(0x50).codes, [0]);
+        publisher.send(pubrel(5));
+        assert_eq!(publisher.answer(0x70).codes, [0]);
+        subscriber.receive_this(&topic, "new", 2);
+    });
+}
+
+#[test]
+fn pubrel_follows_the_order_of_pubrec() {
+    each(&ALL, |broker, version| {
+        let topic = fresh("order");
+        let mut subscriber = Client::connect(broker, version, &fresh("order-s"));
+        subscriber.subscribe(&topic, 2);
+        let mut publisher = Client::connect(broker, version, &fresh("order-p"));
+        for index in 0..6 {
+            publisher.publish(&topic, index.to_string(), 2);
+        }
+        let open: Vec<_> = (0..6).map(|_| subscriber.delivery()).collect();
+        let order = [3, 0, 5, 1, 4, 2];
+        let pubrecs: Vec<u8> = order.iter().flat_map(|at| pubrec(open[*at].id)).collect();
+        subscriber.send(pubrecs);
+        for at in order {
+            assert_eq!(subscriber.answer(0x62).id, open[at].id);
+        }
     });
 }

@@ -184,3 +184,26 @@ fn request_problem_information_0_silences_reasons() {
         assert!(client.answer(0x90).properties.0.is_empty());
     });
 }
+
+#[test]
+fn texts_among_the_properties_must_be_text() {
+    each_broker(&Options::default(), |broker| {
+        let topic = fresh("no-text");
+        let mut watcher = Client::connect(broker, V5, &fresh("no-text-w"));
+        watcher.subscribe(&topic, 0);
+        for wrong in [&b"\xFF"[..], b"a\x00b", b"\xED\xA0\x80"] {
+            let with = |head: &[u8]| [head, &text(wrong)].concat();
+            for property in [
+                with(&[0x03]),
+                with(&[0x08]),
+                with(&[[0x26].as_slice(), &text("name")].concat()),
+                [with(&[0x26]), text("value")].concat(),
+            ] {
+                let mut client = Client::connect(broker, V5, &fresh("no-text"));
+                client.send(Publish::new(V5, &topic, "x").with(property).bytes());
+                client.closed_for_any(&[0x81, 0x82]);
+            }
+        }
+        watcher.quiet(&mut Client::connect(broker, V5, &fresh("no-text-p")));
+    });
+}

@@ -153,3 +153,29 @@ fn b19_expired_messages_are_not_delivered_and_hide_nothing() {
         late.quiet(&mut publisher);
     });
 }
+
+#[test]
+fn a_session_lasts_as_long_as_its_connection() {
+    let options = Options::default().set("persistent_client_expiration", "\"1s\"");
+    each_broker(&options, |broker| {
+        let topic = fresh("lasts");
+        let mut clients: Vec<Client> = [
+            Connect::new(V311, &fresh("lasts")),
+            Connect::persistent(V311, &fresh("lasts")),
+            Connect::new(V5, &fresh("lasts")),
+            connect(&fresh("lasts"), 1),
+        ]
+        .iter()
+        .map(|connect| Client::with(broker, connect))
+        .collect();
+        for client in &mut clients {
+            client.subscribe(&topic, 1);
+        }
+        let_pass(3500);
+        let mut publisher = Client::connect(broker, V5, &fresh("lasts-p"));
+        publisher.publish(&topic, "still there", 1);
+        for client in &mut clients {
+            client.receive_this(&topic, "still there", 1);
+        }
+    });
+}

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::support::broker::{Options, each, each_broker};
-use crate::support::bytes::{Connect, Publish, prop, puback, pubcomp, pubrec, pubrel};
+use crate::support::bytes::{Connect, Publish, acknowledge, prop, puback, pubcomp, pubrec, pubrel};
 use crate::support::client::Client;
 use crate::support::{ALL, Version, fresh, let_pass};
 use Version::{V5, V31, V311};
@@ -408,5 +408,47 @@ fn b1_a_repeated_qos_2_publish_is_one_message() {
             subscriber.receive_this(&topic, [7; 100], 2);
             subscriber.quiet(&mut publisher);
         }
+    });
+}
+
+#[test]
+fn a_delivery_the_client_refused_is_not_sent_again() {
+    each_broker(&Options::default(), |broker| {
+        let (topic, id) = (fresh("refused"), fresh("refused"));
+        let persistent = Connect::persistent(V5, &id);
+        let mut client = Client::with(broker, &persistent);
+        client.subscribe(&topic, 2);
+        let mut publisher = Client::connect(broker, V5, &fresh("refused-p"));
+        for (qos, answer) in [(1, 0x40), (2, 0x50)] {
+            publisher.publish(&topic, "unwanted", qos);
+            let delivery = client.delivery();
+            client.send(acknowledge(answer, delivery.id, 0x80, &[]));
+        }
+        client.quiet(&mut publisher);
+        client.cut();
+        let mut client = Client::with(broker, &persistent);
+        client.quiet(&mut publisher);
+    });
+}
+
+#[test]
+fn the_exchange_of_an_expired_message_is_completed() {
+    each_broker(&Options::default(), |broker| {
+        let topic = fresh("expired");
+        let id = fresh("expired");
+        let mut away = Client::with(broker, &Connect::persistent(V5, &id));
+        away.subscribe(&topic, 2);
+        away.leave();
+        let mut publisher = Client::connect(broker, V5, &fresh("expired-p"));
+        let short = Publish::new(V5, &topic, "short").with(prop::message_expiry(1));
+        publisher.send(short.clone().qos(2, 3).bytes());
+        assert_eq!(publisher.answer(0x50).codes, [0]);
+        let_pass(2200);
+        publisher.send(short.qos(2, 3).dup().bytes());
+        assert_eq!(publisher.answer(0x50).codes, [0]);
+        publisher.send(pubrel(3));
+        assert_eq!(publisher.answer(0x70).codes, [0]);
+        let mut back = Client::with(broker, &Connect::persistent(V5, &id));
+        back.quiet(&mut publisher);
     });
 }

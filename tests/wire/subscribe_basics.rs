@@ -1,7 +1,9 @@
 //! SUBSCRIBE and UNSUBSCRIBE: what is granted, what is refused, and what ends the connection.
 
 use crate::support::broker::{Broker, Options, each, each_broker};
-use crate::support::bytes::{Publish, packet, prop, subscribe, subscribe_with, text, unsubscribe};
+use crate::support::bytes::{
+    Connect, Publish, packet, prop, subscribe, subscribe_with, text, unsubscribe,
+};
 use crate::support::client::Client;
 use crate::support::{ALL, Scope, Version, fresh};
 use Version::{V5, V31, V311};
@@ -238,5 +240,40 @@ fn a_thousand_filters_in_one_packet() {
         assert_eq!(client.answer(0xB0).id, 2);
         publisher.publish(&names[999], "none", 1);
         client.quiet(&mut publisher);
+    });
+}
+
+#[test]
+fn a_begun_delivery_is_completed_after_unsubscribe() {
+    each(&ALL, |broker, version| {
+        let (topic, id) = (fresh("begun"), fresh("begun"));
+        let persistent = Connect::persistent(version, &id);
+        let mut client = Client::with(broker, &persistent);
+        client.subscribe(&topic, 2);
+        let mut publisher = Client::connect(broker, version, &fresh("begun-p"));
+        publisher.publish(&topic, "at 1", 1);
+        publisher.publish(&topic, "at 2", 2);
+        let open = [client.delivery(), client.delivery()];
+        client.unsubscribe(&topic);
+        publisher.publish(&topic, "too late", 1);
+        // Also across connections: what was begun is sent again, and ends as if nothing were.
+        client.cut();
+        let mut client = Client::with(broker, &persistent);
+        for begun in &open {
+            let again = client.receive();
+            assert_eq!((again.id, again.dup, again.text()), (begun.id, true, begun.text()));
+        }
+        client.quiet(&mut publisher);
+    });
+}
+
+#[test]
+fn unsuback_comes_though_nothing_was_subscribed() {
+    each(&ALL, |broker, version| {
+        let mut client = Client::connect(broker, version, &fresh("never"));
+        client.send(unsubscribe(version, 0x0102, &["never/this", "nor/that"]));
+        let answer = client.answer(0xB0);
+        let codes = if version == V5 { vec![0x11, 0x11] } else { vec![] };
+        assert_eq!((answer.id, answer.codes), (0x0102, codes));
     });
 }

@@ -200,3 +200,27 @@ fn c11_identifiers_survive_in_the_session() {
         assert_eq!(client.receive().properties.ints(0x0B), [4242]);
     });
 }
+
+#[test]
+fn a_copy_for_each_subscription_has_that_subscriptions_identifier() {
+    let options = Options::default().set("allow_duplicate_messages", true);
+    each_broker(&options, |broker| {
+        let stem = fresh("copies");
+        let topic = format!("{stem}/a");
+        let mut client = Client::connect(broker, V5, &fresh("copies"));
+        identified(&mut client, 1, &format!("{stem}/#"), 0);
+        identified(&mut client, 2, &format!("{stem}/+"), 1);
+        assert_eq!(client.subscribe(&topic, 2), 2);
+        let mut publisher = Client::connect(broker, V5, &fresh("copies-p"));
+        publisher.publish(&topic, "x", 2);
+        let mut got: Vec<(u8, Vec<u32>)> = (0..3)
+            .map(|_| {
+                let delivery = client.receive();
+                (delivery.qos, delivery.properties.ints(0x0B))
+            })
+            .collect();
+        got.sort();
+        assert_eq!(got, [(0, vec![1]), (1, vec![2]), (2, vec![])]);
+        client.quiet(&mut publisher);
+    });
+}

@@ -2,7 +2,7 @@
 
 use crate::support::Version::{V5, V311};
 use crate::support::broker::{Options, each, each_broker};
-use crate::support::bytes::{Connect, prop, subscribe, subscribe_with};
+use crate::support::bytes::{Connect, acknowledge, prop, subscribe, subscribe_with};
 use crate::support::client::Client;
 use crate::support::{ALL, fresh};
 
@@ -322,6 +322,32 @@ fn c10_a_begun_exchange_at_qos_2_is_nobody_elses() {
         other.quiet(&mut publisher);
         begins.cut();
         let _clean = Client::connect(broker, V5, &id);
+        other.quiet(&mut publisher);
+    });
+}
+
+#[test]
+fn a_message_that_a_member_refuses_goes_to_nobody_else() {
+    each_broker(&Options::default(), |broker| {
+        let topic = fresh("refuse");
+        let filter = format!("$share/g/{topic}");
+        let mut refuses = Client::connect(broker, V5, &fresh("refuse"));
+        refuses.subscribe(&filter, 2);
+        let mut publisher = Client::connect(broker, V5, &fresh("refuse-p"));
+        for (qos, answer) in [(1, 0x40), (2, 0x50)] {
+            publisher.publish(&topic, "unwanted", qos);
+            let delivery = refuses.delivery();
+            let mut other = Client::connect(broker, V5, &fresh("refuse"));
+            other.subscribe(&filter, 2);
+            refuses.send(acknowledge(answer, delivery.id, 0x83, &[]));
+            refuses.ping();
+            other.quiet(&mut publisher);
+            other.leave();
+        }
+        // Nor when the member that refused it leaves.
+        let mut other = Client::connect(broker, V5, &fresh("refuse"));
+        other.subscribe(&filter, 2);
+        refuses.leave();
         other.quiet(&mut publisher);
     });
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::support::Version::{self, V5};
-use crate::support::broker::{Broker, Options, each, each_broker};
+use crate::support::broker::{Broker, Options, each, each_broker, each_own_broker};
 use crate::support::bytes::{Connect, Publish, Will, disconnect, disconnect_with, prop};
 use crate::support::client::Client;
 use crate::support::{ALL, Scope, fresh};
@@ -249,5 +249,27 @@ fn a_will_to_a_topic_of_the_server_is_not_published() {
             seen.receive_this(&after, "published after it", 1);
         }
         seen.ping();
+    });
+}
+
+#[test]
+fn without_a_will_nothing_is_published_and_a_will_only_once() {
+    each_own_broker(&Options::default(), |broker| {
+        for version in ALL {
+            // Nobody else uses this broker, so the watcher sees all there is.
+            let mut seen = watcher(broker, version, "#");
+            let id = fresh("once");
+            Client::connect(broker, version, &id).cut();
+            let will = Will::new("will/once", "gone").qos(1);
+            let with_will = Connect::persistent(version, &id).will(will);
+            Client::with(broker, &with_will).cut();
+            seen.receive_this("will/once", "gone", 1);
+            // It was removed when it was published: the next end has none.
+            Client::with(broker, &Connect::persistent(version, &id)).cut();
+            let mut last = Client::connect(broker, version, &id);
+            last.publish("will/fence", "last", 1);
+            seen.receive_this("will/fence", "last", 1);
+            seen.ping();
+        }
     });
 }
