@@ -1,11 +1,13 @@
-//! The repository's own rules, checked as a test: layering, sizes, names that may not appear, and
-//! that the documents tell the truth.
+//! The repository's own rules, checked as a test: layering, sizes, names that may not appear, that
+//! the documents tell the truth, and that every statement of the specifications has its test.
 //!
 //! One run reports every violation, each with its place and the mend. The rules are data at the
 //! top of the files under `tests/tidy/`; CONTRIBUTING.md has the reasons.
 
 #[path = "tidy/bans.rs"]
 mod bans;
+#[path = "conformance/mod.rs"]
+mod conformance;
 #[path = "tidy/documents.rs"]
 mod documents;
 #[path = "tidy/layers.rs"]

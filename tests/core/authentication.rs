@@ -54,6 +54,7 @@ fn first_packet(broker: &mut Memory, wire: Wire) -> (u8, Vec<u8>) {
     packets(&broker.receive(wire)).swap_remove(0)
 }
 
+/// Shows 5.0 [MQTT-3.15.2-1], [MQTT-4.12.0-2], [MQTT-4.12.0-5], [MQTT-4.12.1-1], [MQTT-4.12.1-2].
 #[test]
 fn an_exchange_leads_to_connack_and_can_be_repeated() {
     let mut broker = broker(1);
@@ -81,6 +82,7 @@ fn an_exchange_leads_to_connack_and_can_be_repeated() {
     assert!(!broker.is_open(wire));
 }
 
+/// Shows 5.0 [MQTT-4.12.0-4].
 #[test]
 fn success_and_failure_may_come_at_once() {
     let mut broker = broker(1);
@@ -116,6 +118,7 @@ fn the_session_may_live_on_another_shard() {
     assert_eq!(broker.shard_of(second), 0);
 }
 
+/// Shows 5.0 [MQTT-4.12.0-5], [MQTT-4.12.0-7].
 #[test]
 fn auth_where_it_does_not_belong_is_a_protocol_error() {
     let mut broker = broker(1);
@@ -132,4 +135,27 @@ fn auth_where_it_does_not_belong_is_a_protocol_error() {
     broker.send(changed, &auth(0x18, &[binary(0x15, "other"), binary(0x16, "ping")].concat()));
     let (first, body) = first_packet(&mut broker, changed);
     assert_eq!((first, body[1]), (0x20, 0x82));
+}
+
+/// Goal: the method's data goes out only if the Client takes so large a packet.
+///
+/// Shows 5.0 [MQTT-3.15.2-2], [MQTT-3.15.2-3].
+#[test]
+fn auth_keeps_to_the_clients_maximum_packet_size() {
+    for shards in [1, 4] {
+        for (limit, sent) in [(18u8, true), (17, false)] {
+            let mut broker = broker(shards);
+            let wire = broker.connect(0);
+            let properties = [method("hello"), vec![0x27, 0, 0, 0, limit]].concat();
+            broker.send(wire, &connect5("c", true, &properties));
+            let (first, body) = first_packet(&mut broker, wire);
+            if sent {
+                assert_eq!((first, body[0], 2 + body.len()), (0xF0, 0x18, 18));
+            } else {
+                // 0x95 without words, which would be too much as well.
+                assert_eq!((first, body), (0x20, vec![0, 0x95, 0]));
+                assert!(!broker.is_open(wire));
+            }
+        }
+    }
 }

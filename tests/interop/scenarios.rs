@@ -37,11 +37,13 @@ fn exchange(shards: u32) {
     }
 }
 
+/// Shows 3.1.1 [MQTT-7.0.0-2].
 #[test]
 fn every_client_hears_every_client_on_one_shard() {
     exchange(1);
 }
 
+/// Shows 3.1.1 [MQTT-7.0.0-2].
 #[test]
 fn every_client_hears_every_client_across_shards() {
     exchange(4);

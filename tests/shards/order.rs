@@ -75,16 +75,19 @@ fn unlimited() -> Options {
     Options::default().set("max_queued_messages", 0)
 }
 
+/// Shows 5.0 [MQTT-4.6.0-5], [MQTT-4.6.0-6]; 3.1.1 [MQTT-4.6.0-5], [MQTT-4.6.0-6].
 #[test]
 fn four_publishers_to_four_subscribers_at_qos_0() {
     each_broker(&unlimited(), |broker| all_to_all(broker, 0, 5000));
 }
 
+/// Shows 5.0 [MQTT-4.6.0-5], [MQTT-4.6.0-6]; 3.1.1 [MQTT-4.6.0-5], [MQTT-4.6.0-6].
 #[test]
 fn four_publishers_to_four_subscribers_at_qos_1() {
     each_broker(&unlimited(), |broker| all_to_all(broker, 1, 5000));
 }
 
+/// Shows 5.0 [MQTT-4.6.0-5], [MQTT-4.6.0-6]; 3.1.1 [MQTT-4.6.0-5], [MQTT-4.6.0-6].
 #[test]
 fn four_publishers_to_four_subscribers_at_qos_2() {
     each_broker(&unlimited(), |broker| all_to_all(broker, 2, 3000));
@@ -110,6 +113,7 @@ fn thirty_thousand_messages_between_two_clients() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.8.4-4]; 3.1.1 [MQTT-3.8.4-3].
 #[test]
 fn replacing_a_subscription_loses_nothing() {
     each_broker(&unlimited(), |broker| {

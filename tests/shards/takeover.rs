@@ -101,6 +101,7 @@ fn a_publisher_whose_session_is_taken_over_keeps_the_order_of_what_was_acknowled
     });
 }
 
+/// Shows 5.0 [MQTT-4.4.0-1], [MQTT-4.6.0-5]; 3.1.1 [MQTT-4.4.0-1], [MQTT-4.6.0-1].
 #[test]
 fn b9_a_resumed_session_gets_the_old_before_the_new_while_messages_flow() {
     each_broker(&unlimited(), |broker| {

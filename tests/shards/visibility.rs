@@ -9,6 +9,7 @@ fn crowd(broker: &crate::support::broker::Broker, count: usize) -> Vec<Client> {
     (0..count).map(|index| Client::connect(broker, ALL[index % 3], &fresh("crowd"))).collect()
 }
 
+/// Shows 5.0 [MQTT-4.5.0-1]; 3.1.1 [MQTT-4.5.0-1].
 #[test]
 fn b14_a_publish_after_suback_is_delivered() {
     each_broker(&Options::default(), |broker| {
@@ -68,6 +69,7 @@ fn b14_shared_subscriptions_too() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.10.4-2]; 3.1.1 [MQTT-3.10.4-2].
 #[test]
 fn after_unsuback_nothing_more_is_delivered() {
     each_broker(&Options::default(), |broker| {

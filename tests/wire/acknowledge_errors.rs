@@ -86,6 +86,7 @@ fn properties_of_disconnect() {
     });
 }
 
+/// Shows 3.1.1 [MQTT-3.14.4-2].
 #[test]
 fn nothing_is_read_after_disconnect() {
     each(&[V311, V5], |broker, version| {

@@ -26,6 +26,7 @@ fn answers(client: &mut Client, limit: u32) -> Vec<Packet> {
     all
 }
 
+/// Shows 5.0 [MQTT-3.1.2-24], [MQTT-3.2.2-19], [MQTT-3.2.2-20].
 #[test]
 fn a_refusal_is_shortened_to_the_clients_limit() {
     each_broker(&Options::default(), |broker| {
@@ -91,6 +92,9 @@ fn provoke(broker: &Broker, limit: u32) -> bool {
     true
 }
 
+/// Shows 5.0 [MQTT-3.4.2-2], [MQTT-3.4.2-3], [MQTT-3.5.2-2], [MQTT-3.5.2-3], [MQTT-3.6.2-2],
+/// [MQTT-3.6.2-3], [MQTT-3.7.2-2], [MQTT-3.7.2-3], [MQTT-3.9.2-1], [MQTT-3.9.2-2], [MQTT-3.11.2-1],
+/// [MQTT-3.11.2-2], [MQTT-3.14.2-3], [MQTT-3.14.2-4].
 #[test]
 fn every_answer_keeps_to_the_clients_limit() {
     each_broker(&Options::default(), |broker| {
@@ -103,6 +107,7 @@ fn every_answer_keeps_to_the_clients_limit() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.1.2-24].
 #[test]
 fn a_suback_that_does_not_fit_ends_the_connection() {
     each_broker(&Options::default(), |broker| {

@@ -16,6 +16,7 @@ fn version_31_by_its_bytes() {
     });
 }
 
+/// Shows 3.1.1 [MQTT-3.1.4-4], [MQTT-3.2.0-1], [MQTT-3.2.2-1], [MQTT-7.1.1-1].
 #[test]
 fn version_311_by_its_bytes() {
     each_broker(&Options::default(), |broker| {
@@ -27,6 +28,7 @@ fn version_311_by_its_bytes() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.1.4-5], [MQTT-3.2.0-1], [MQTT-3.2.2-1], [MQTT-3.2.2-2], [MQTT-4.2.0-1].
 #[test]
 fn version_5_by_its_bytes() {
     each_broker(&Options::default(), |broker| {
@@ -39,6 +41,7 @@ fn version_5_by_its_bytes() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.12.4-1]; 3.1.1 [MQTT-3.12.4-1].
 #[test]
 fn pingreq_is_answered() {
     each(&ALL, |broker, version| {
@@ -82,6 +85,7 @@ fn every_property_of_connect_is_accepted() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.1.3-6], [MQTT-3.1.3-7], [MQTT-3.2.2-16].
 #[test]
 fn an_empty_client_id_of_version_5_is_assigned_one() {
     each_broker(&Options::default(), |broker| {
@@ -98,6 +102,7 @@ fn an_empty_client_id_of_version_5_is_assigned_one() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.1.3-7].
 #[test]
 fn an_assigned_client_id_names_the_session() {
     each_broker(&Options::default(), |broker| {
@@ -121,6 +126,7 @@ fn the_prefix_of_assigned_ids_is_an_option() {
     });
 }
 
+/// Shows 3.1.1 [MQTT-3.1.3-6], [MQTT-3.1.3-7], [MQTT-3.1.3-8].
 #[test]
 fn an_empty_client_id_of_version_311_needs_a_clean_session() {
     each_broker(&Options::default(), |broker| {
@@ -141,6 +147,7 @@ fn an_empty_client_id_of_version_31_is_refused() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.1.3-8], [MQTT-3.2.2-8]; 3.1.1 [MQTT-3.1.3-9].
 #[test]
 fn empty_client_ids_can_be_forbidden() {
     let options = Options::default().set("allow_zero_length_clientid", false);
@@ -152,6 +159,8 @@ fn empty_client_ids_can_be_forbidden() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.1.4-2], [MQTT-3.2.2-6], [MQTT-3.2.2-7], [MQTT-3.2.2-8]; 3.1.1 [MQTT-3.2.2-4],
+/// [MQTT-3.2.2-5].
 #[test]
 fn without_anonymous_access_nobody_enters() {
     let options = Options::default().set("allow_anonymous", false);
@@ -174,6 +183,7 @@ fn user_name_and_password_are_no_hindrance_to_anonymous_access() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.1.2-2], [MQTT-3.2.2-8]; 3.1.1 [MQTT-3.1.2-2].
 #[test]
 fn an_unknown_protocol_level_is_refused_by_its_code() {
     each_broker(&Options::default(), |broker| {
@@ -195,6 +205,7 @@ fn an_unknown_protocol_level_is_refused_by_its_code() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.1.2-1]; 3.1.1 [MQTT-3.1.2-1].
 #[test]
 fn an_unknown_protocol_name_is_refused() {
     each_broker(&Options::default(), |broker| {
@@ -211,6 +222,7 @@ fn an_unknown_protocol_name_is_refused() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.2.0-1]; 3.1.1 [MQTT-3.2.0-1].
 #[test]
 fn packets_may_follow_connect_without_waiting_for_connack() {
     each(&ALL, |broker, version| {
@@ -222,6 +234,7 @@ fn packets_may_follow_connect_without_waiting_for_connack() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.1.3-5]; 3.1.1 [MQTT-3.1.3-5].
 #[test]
 fn client_ids_of_one_to_23_letters_and_digits() {
     const ALLOWED: &str = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -240,6 +253,7 @@ fn client_ids_of_one_to_23_letters_and_digits() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.1.4-6]; 3.1.1 [MQTT-3.1.4-5].
 #[test]
 fn nothing_after_a_refused_connect_is_processed() {
     let refusing = Options::default().set("allow_zero_length_clientid", false);

@@ -31,6 +31,9 @@ fn connect_body(version: Version, flags: u8, rest: &[&[u8]]) -> Vec<u8> {
     packet(0x10, &[&Connect::protocol(version), &[flags, 0, 60], none, &rest.concat()])
 }
 
+/// Shows 5.0 [MQTT-3.1.2-3], [MQTT-3.1.2-11], [MQTT-3.1.2-12], [MQTT-3.1.2-13], [MQTT-3.1.4-1];
+/// 3.1.1 [MQTT-3.1.2-3], [MQTT-3.1.2-11], [MQTT-3.1.2-13], [MQTT-3.1.2-14], [MQTT-3.1.2-15],
+/// [MQTT-3.1.4-1].
 #[test]
 fn connect_flags_that_contradict_themselves() {
     each(&[Version::V311, Version::V5], |broker, version| {
@@ -50,6 +53,7 @@ fn connect_flags_that_contradict_themselves() {
     });
 }
 
+/// Shows 3.1.1 [MQTT-3.1.2-22].
 #[test]
 fn a_password_without_user_name_is_for_version_5_only() {
     each_broker(&Options::default(), |broker| {
@@ -62,6 +66,8 @@ fn a_password_without_user_name_is_for_version_5_only() {
     });
 }
 
+/// Shows 5.0 [MQTT-1.5.4-1], [MQTT-1.5.4-2], [MQTT-3.1.3-4], [MQTT-3.1.3-11], [MQTT-3.1.3-12];
+/// 3.1.1 [MQTT-1.5.3-1], [MQTT-1.5.3-2], [MQTT-3.1.3-4], [MQTT-3.1.3-10], [MQTT-3.1.3-11].
 #[test]
 fn strings_that_are_no_text() {
     let wrong: [(&[u8], &str); 6] = [
@@ -86,6 +92,7 @@ fn strings_that_are_no_text() {
     });
 }
 
+/// Shows 5.0 [MQTT-4.7.0-1]; 3.1.1 [MQTT-4.7.1-1].
 #[test]
 fn a_will_topic_must_be_a_topic_name() {
     each(&ALL, |broker, version| {
@@ -106,6 +113,9 @@ fn a_will_topic_must_be_a_topic_name() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.1.2-9], [MQTT-3.1.2-17], [MQTT-3.1.2-19], [MQTT-3.1.3-1], [MQTT-3.1.3-3],
+/// [MQTT-3.1.4-1]; 3.1.1 [MQTT-3.1.2-9], [MQTT-3.1.2-19], [MQTT-3.1.2-21], [MQTT-3.1.3-1],
+/// [MQTT-3.1.3-3], [MQTT-3.1.4-1], [MQTT-3.2.2-6].
 #[test]
 fn a_body_that_ends_too_early_or_too_late() {
     each(&ALL, |broker, version| {
@@ -137,6 +147,7 @@ fn a_body_that_ends_too_early_or_too_late() {
     });
 }
 
+/// Shows 5.0 [MQTT-2.1.3-1]; 3.1.1 [MQTT-2.2.2-1], [MQTT-2.2.2-2].
 #[test]
 fn fixed_header_flags_must_be_zero() {
     each(&ALL, |broker, version| {
@@ -154,6 +165,7 @@ fn fixed_header_flags_must_be_zero() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.1.0-1], [MQTT-3.14.0-1]; 3.1.1 [MQTT-3.1.0-1].
 #[test]
 fn the_first_packet_must_be_connect() {
     each(&ALL, |broker, version| {
@@ -198,6 +210,7 @@ fn a12_foreign_protocols_are_closed_with_one_line_in_the_log() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.1.0-2], [MQTT-3.2.0-2]; 3.1.1 [MQTT-3.1.0-2].
 #[test]
 fn a_second_connect_ends_the_connection() {
     each_broker(&Options::default(), |broker| {
@@ -210,6 +223,7 @@ fn a_second_connect_ends_the_connection() {
     });
 }
 
+/// Shows 5.0 [MQTT-4.13.1-1]; 3.1.1 [MQTT-4.8.0-1].
 #[test]
 fn a_remaining_length_of_five_bytes_is_malformed() {
     each(&ALL, |broker, version| {
@@ -227,6 +241,8 @@ fn a_remaining_length_of_five_bytes_is_malformed() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.1.2-16], [MQTT-3.1.2-18]; 3.1.1 [MQTT-3.1.2-11], [MQTT-3.1.2-18],
+/// [MQTT-3.1.2-20].
 #[test]
 fn fields_without_their_flag_are_refused() {
     each(&ALL, |broker, version| {
@@ -241,6 +257,7 @@ fn fields_without_their_flag_are_refused() {
     });
 }
 
+/// Shows 5.0 [MQTT-1.5.5-1].
 #[test]
 fn lengths_that_are_longer_than_they_need_be() {
     each_broker(&Options::default(), |broker| {

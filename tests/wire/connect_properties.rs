@@ -46,6 +46,7 @@ fn refused_with(broker: &Broker, connect: &Connect, codes: &[u8], what: &str) {
     assert!(codes.contains(&code), "{what}: CONNACK {code:#04x}, not {codes:02x?}");
 }
 
+/// Shows 5.0 [MQTT-4.13.1-1], [MQTT-4.13.2-1].
 #[test]
 fn properties_of_other_packets() {
     each_broker(&Options::default(), |broker| {
@@ -110,6 +111,7 @@ fn values_that_are_not_allowed() {
     });
 }
 
+/// Shows 5.0 [MQTT-1.5.7-1], [MQTT-4.13.1-1].
 #[test]
 fn property_bytes_that_make_no_sense() {
     // CONNECT up to its properties, then these bytes, then the Client Identifier.
@@ -192,6 +194,7 @@ fn a5_wrong_properties_again_and_again_leave_nothing_behind() {
     });
 }
 
+/// Shows 5.0 [MQTT-4.12.0-1].
 #[test]
 fn an_authentication_method_nobody_offers() {
     each_broker(&Options::default(), |broker| {
@@ -202,6 +205,7 @@ fn an_authentication_method_nobody_offers() {
     });
 }
 
+/// Shows 5.0 [MQTT-4.12.0-6], [MQTT-4.12.0-7].
 #[test]
 fn auth_without_a_method_is_refused() {
     each_broker(&Options::default(), |broker| {

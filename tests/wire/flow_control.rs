@@ -6,6 +6,7 @@ use crate::support::bytes::{Connect, Publish, prop, puback, pubcomp, pubrec, pub
 use crate::support::client::Client;
 use crate::support::{ALL, each_version, fresh};
 
+/// Shows 5.0 [MQTT-3.3.4-9], [MQTT-4.4.0-1], [MQTT-4.9.0-1], [MQTT-4.9.0-2].
 #[test]
 fn the_broker_keeps_to_the_receive_maximum() {
     each_broker(&Options::default(), |broker| {
@@ -40,6 +41,7 @@ fn the_broker_keeps_to_the_receive_maximum() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.3.4-10], [MQTT-4.9.0-3].
 #[test]
 fn the_window_does_not_hold_qos_0_back() {
     each_broker(&Options::default(), |broker| {
@@ -105,6 +107,7 @@ fn the_servers_window_is_an_option() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.3.4-10], [MQTT-4.9.0-3]; 3.1.1 [MQTT-4.6.0-3].
 #[test]
 fn b8_bursts_of_qos_2_never_stall() {
     let options = Options::default().set("max_inflight_messages", 10).set("max_queued_messages", 0);
@@ -157,6 +160,7 @@ fn b13_exceeding_the_receive_maximum_is_forgiven_by_default() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.3.4-7].
 #[test]
 fn b13_exceeding_the_receive_maximum_is_an_error_when_strict() {
     let options = Options::default().set("strict", true);

@@ -51,6 +51,7 @@ fn a1_a_length_after_connect_does_not_allocate_either() {
     });
 }
 
+/// Shows 5.0 [MQTT-4.13.1-1]; 3.1.1 [MQTT-4.8.0-1].
 #[test]
 fn a3_packets_only_a_server_sends() {
     each(&ALL, |broker, version| {
@@ -82,6 +83,9 @@ fn a3_packets_only_a_server_sends() {
     });
 }
 
+/// Shows 5.0 [MQTT-2.1.3-1], [MQTT-3.6.1-1], [MQTT-3.8.1-1], [MQTT-3.10.1-1], [MQTT-3.14.1-1];
+/// 3.1.1 [MQTT-2.2.2-1], [MQTT-2.2.2-2], [MQTT-3.6.1-1], [MQTT-3.8.1-1], [MQTT-3.10.1-1],
+/// [MQTT-3.14.1-1].
 #[test]
 fn wrong_flags_in_the_fixed_header() {
     each(&[Version::V311, Version::V5], |broker, version| {
@@ -187,6 +191,7 @@ fn a8_every_packet_with_a_body_too_short_is_refused() {
     });
 }
 
+/// Shows 5.0 [MQTT-2.2.1-3]; 3.1.1 [MQTT-2.3.1-1].
 #[test]
 fn a8_publish_without_a_packet_identifier() {
     each(&ALL, |broker, version| {
@@ -201,6 +206,7 @@ fn a8_publish_without_a_packet_identifier() {
     });
 }
 
+/// Shows 5.0 [MQTT-2.2.1-3]; 3.1.1 [MQTT-2.3.1-1].
 #[test]
 fn a8_packet_identifier_zero() {
     each(&ALL, |broker, version| {
@@ -336,6 +342,7 @@ fn a6_the_limit_of_user_properties_counts_in_every_packet() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.15.1-1].
 #[test]
 fn reserved_flags_of_auth() {
     each_broker(&Options::default(), |broker| {

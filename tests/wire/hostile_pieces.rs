@@ -7,6 +7,7 @@ use crate::support::bytes::{
 use crate::support::client::Client;
 use crate::support::{ALL, fresh};
 
+/// Shows 5.0 [MQTT-4.2.0-1]; 3.1.1 [MQTT-7.1.1-1].
 #[test]
 fn a_conversation_byte_by_byte() {
     each(&ALL, |broker, version| {
@@ -90,6 +91,7 @@ fn every_packet_split_at_every_byte() {
     });
 }
 
+/// Shows 3.1.1 [MQTT-4.6.0-2], [MQTT-4.6.0-6].
 #[test]
 fn many_packets_in_one_write() {
     each(&ALL, |broker, version| {

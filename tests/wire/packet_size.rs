@@ -15,6 +15,7 @@ fn payload_for(topic: &str, qos: u8, size: usize) -> Vec<u8> {
     vec![b'x'; count]
 }
 
+/// Shows 5.0 [MQTT-3.1.2-24], [MQTT-3.1.2-25].
 #[test]
 fn b10_what_is_too_large_for_a_subscriber_is_dropped() {
     each_broker(&Options::default(), |broker| {
@@ -48,6 +49,7 @@ fn b10_what_is_too_large_for_a_subscriber_is_dropped() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.1.2-25].
 #[test]
 fn b10_dropped_messages_take_no_place_in_the_window() {
     each_broker(&Options::default(), |broker| {
@@ -91,6 +93,7 @@ fn b10_what_is_too_large_is_dropped_from_a_queue_too() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.2.2-15].
 #[test]
 fn b10_what_is_too_large_for_the_server_ends_the_connection() {
     let options = Options::default().set("max_packet_size", 300);

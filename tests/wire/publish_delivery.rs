@@ -5,6 +5,9 @@ use crate::support::bytes::{Publish, acknowledge, packet, prop, pubrec, pubrel, 
 use crate::support::client::Client;
 use crate::support::{ALL, V3, Version, each_version, fresh};
 
+/// Shows 3.1.1 [MQTT-2.3.1-5], [MQTT-2.3.1-6], [MQTT-2.3.1-7], [MQTT-3.3.4-1], [MQTT-3.8.4-1],
+/// [MQTT-3.8.4-2], [MQTT-3.10.4-4], [MQTT-4.3.1-1], [MQTT-4.3.2-1], [MQTT-4.3.2-2], [MQTT-4.3.3-1],
+/// [MQTT-4.3.3-2].
 #[test]
 fn the_exchanges_of_version_3_by_their_bytes() {
     each(&V3, |broker, version| {
@@ -42,6 +45,7 @@ fn the_exchanges_of_version_3_by_their_bytes() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.8.4-8]; 3.1.1 [MQTT-3.8.4-6].
 #[test]
 fn the_lower_qos_of_the_two_between_all_versions() {
     each_broker(&Options::default(), |broker| {
@@ -129,6 +133,7 @@ fn payloads_of_eight_megabytes() {
     });
 }
 
+/// Shows 5.0 [MQTT-4.7.3-3]; 3.1.1 [MQTT-4.7.3-3].
 #[test]
 fn the_longest_topic_name() {
     each(&ALL, |broker, version| {
@@ -141,6 +146,7 @@ fn the_longest_topic_name() {
     });
 }
 
+/// Shows 5.0 [MQTT-1.5.4-3], [MQTT-4.7.3-4]; 3.1.1 [MQTT-1.5.3-3], [MQTT-4.7.3-4].
 #[test]
 fn topic_names_that_look_odd_are_carried() {
     each(&ALL, |broker, version| {
@@ -157,6 +163,7 @@ fn topic_names_that_look_odd_are_carried() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.4.2-1], [MQTT-3.5.2-1].
 #[test]
 fn nobody_listens() {
     each_broker(&Options::default(), |broker| {
@@ -235,6 +242,7 @@ fn version_5_acknowledgements_in_their_long_form() {
     });
 }
 
+/// Shows 5.0 [MQTT-4.4.0-2].
 #[test]
 fn a_refused_pubrec_ends_the_exchange() {
     each_broker(&Options::default(), |broker| {
@@ -251,6 +259,7 @@ fn a_refused_pubrec_ends_the_exchange() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.7.2-1].
 #[test]
 fn pubrel_of_an_unknown_identifier() {
     each_broker(&Options::default(), |broker| {
@@ -266,6 +275,7 @@ fn pubrel_of_an_unknown_identifier() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.6.2-1].
 #[test]
 fn pubrec_of_an_unknown_identifier() {
     each_broker(&Options::default(), |broker| {
@@ -276,6 +286,9 @@ fn pubrec_of_an_unknown_identifier() {
     });
 }
 
+/// Shows 5.0 [MQTT-2.2.1-2], [MQTT-2.2.1-5], [MQTT-2.2.1-6], [MQTT-2.2.2-1], [MQTT-3.3.4-1],
+/// [MQTT-4.3.1-1], [MQTT-4.3.2-2], [MQTT-4.3.2-4], [MQTT-4.3.3-2], [MQTT-4.3.3-4], [MQTT-4.3.3-8],
+/// [MQTT-4.3.3-11].
 #[test]
 fn the_exchanges_of_version_5_by_their_bytes() {
     each_broker(&Options::default(), |broker| {
@@ -311,6 +324,7 @@ fn the_exchanges_of_version_5_by_their_bytes() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.3.1-3]; 3.1.1 [MQTT-3.3.1-3].
 #[test]
 fn dup_of_the_publisher_is_not_passed_on() {
     each(&ALL, |broker, version| {
@@ -325,6 +339,7 @@ fn dup_of_the_publisher_is_not_passed_on() {
     });
 }
 
+/// Shows 5.0 [MQTT-4.3.2-5]; 3.1.1 [MQTT-4.3.2-2].
 #[test]
 fn after_puback_the_identifier_means_a_new_message() {
     each(&ALL, |broker, version| {
@@ -341,6 +356,7 @@ fn after_puback_the_identifier_means_a_new_message() {
     });
 }
 
+/// Shows 5.0 [MQTT-4.3.3-9].
 #[test]
 fn after_a_refusing_pubrec_the_identifier_means_a_new_message() {
     each_broker(&Options::default(), |broker| {
@@ -358,6 +374,7 @@ fn after_a_refusing_pubrec_the_identifier_means_a_new_message() {
     });
 }
 
+/// Shows 3.1.1 [MQTT-4.6.0-4].
 #[test]
 fn pubrel_follows_the_order_of_pubrec() {
     each(&ALL, |broker, version| {

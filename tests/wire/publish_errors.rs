@@ -11,6 +11,7 @@ fn ends_for(broker: &Broker, version: Version, bytes: Vec<u8>, reasons: &[u8]) {
     client.closed_for_any(reasons);
 }
 
+/// Shows 5.0 [MQTT-4.7.3-1]; 3.1.1 [MQTT-4.7.3-1].
 #[test]
 fn a4_topic_length_zero() {
     each(&ALL, |broker, version| {
@@ -41,6 +42,7 @@ fn a4_topic_length_zero_with_an_alias() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.3.2-2], [MQTT-4.7.0-1]; 3.1.1 [MQTT-3.3.2-2], [MQTT-4.7.1-1].
 #[test]
 fn a_topic_name_with_wildcards() {
     each(&ALL, |broker, version| {
@@ -53,6 +55,7 @@ fn a_topic_name_with_wildcards() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.3.2-1], [MQTT-4.7.3-2]; 3.1.1 [MQTT-3.3.2-1], [MQTT-4.7.3-2].
 #[test]
 fn a_topic_name_that_is_no_text() {
     each(&ALL, |broker, version| {
@@ -65,6 +68,7 @@ fn a_topic_name_that_is_no_text() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.3.2-1]; 3.1.1 [MQTT-3.3.2-1].
 #[test]
 fn a_topic_longer_than_the_packet() {
     each(&ALL, |broker, version| {
@@ -73,6 +77,7 @@ fn a_topic_longer_than_the_packet() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.3.1-4]; 3.1.1 [MQTT-3.3.1-4].
 #[test]
 fn qos_3() {
     each(&ALL, |broker, version| {
@@ -82,6 +87,7 @@ fn qos_3() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.3.1-2]; 3.1.1 [MQTT-3.3.1-2].
 #[test]
 fn dup_at_qos_0() {
     each(&[Version::V311, Version::V5], |broker, version| {
@@ -90,6 +96,7 @@ fn dup_at_qos_0() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.3.4-6].
 #[test]
 fn a9_properties_of_other_packets_are_not_forwarded() {
     const OF_PUBLISH: [&str; 7] = [
@@ -121,6 +128,7 @@ fn a9_properties_of_other_packets_are_not_forwarded() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.3.2-8], [MQTT-3.3.2-9], [MQTT-3.3.2-14].
 #[test]
 fn values_of_properties_that_are_not_allowed() {
     each_broker(&Options::default(), |broker| {
@@ -137,6 +145,7 @@ fn values_of_properties_that_are_not_allowed() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.4.2-1], [MQTT-3.5.2-1]; 3.1.1 [MQTT-3.3.5-2].
 #[test]
 fn a10_dollar_topics_of_the_server_are_not_written() {
     each_broker(&Options::default(), |broker| {

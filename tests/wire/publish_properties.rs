@@ -21,6 +21,8 @@ fn full(topic: &str) -> Publish {
         .with(prop::user("", ""))
 }
 
+/// Shows 5.0 [MQTT-3.3.2-4], [MQTT-3.3.2-15], [MQTT-3.3.2-16], [MQTT-3.3.2-17], [MQTT-3.3.2-18],
+/// [MQTT-3.3.2-20].
 #[test]
 fn every_property_is_forwarded_unaltered() {
     each_broker(&Options::default(), |broker| {
@@ -113,6 +115,7 @@ fn user_properties_are_accepted_in_every_packet() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.3.2-17], [MQTT-3.3.2-18].
 #[test]
 fn a_long_list_of_user_properties_keeps_its_order() {
     each_broker(&Options::default(), |broker| {
@@ -158,6 +161,7 @@ fn request_and_response() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.1.2-28].
 #[test]
 fn response_information_is_given_when_asked_for() {
     let options = Options::default().set("response_information", "\"answers/here/\"");
@@ -172,6 +176,7 @@ fn response_information_is_given_when_asked_for() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.1.2-29].
 #[test]
 fn request_problem_information_0_silences_reasons() {
     each_broker(&Options::default(), |broker| {
@@ -185,6 +190,7 @@ fn request_problem_information_0_silences_reasons() {
     });
 }
 
+/// Shows 5.0 [MQTT-1.5.7-1], [MQTT-3.3.2-13], [MQTT-3.3.2-19].
 #[test]
 fn texts_among_the_properties_must_be_text() {
     each_broker(&Options::default(), |broker| {

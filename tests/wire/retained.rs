@@ -6,6 +6,8 @@ use crate::support::bytes::{Connect, Publish, prop};
 use crate::support::client::Client;
 use crate::support::{ALL, fresh, let_pass};
 
+/// Shows 5.0 [MQTT-3.3.1-5], [MQTT-3.3.1-8], [MQTT-3.3.1-9]; 3.1.1 [MQTT-3.3.1-5], [MQTT-3.3.1-6],
+/// [MQTT-3.3.1-7], [MQTT-3.3.1-8], [MQTT-3.3.1-12].
 #[test]
 fn a_new_subscriber_gets_the_last_one() {
     each(&ALL, |broker, version| {
@@ -28,6 +30,8 @@ fn a_new_subscriber_gets_the_last_one() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.3.1-6], [MQTT-3.3.1-7]; 3.1.1 [MQTT-3.3.1-9], [MQTT-3.3.1-10],
+/// [MQTT-3.3.1-11].
 #[test]
 fn an_empty_payload_clears_it() {
     each(&ALL, |broker, version| {
@@ -51,6 +55,7 @@ fn an_empty_payload_clears_it() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.3.1-9]; 3.1.1 [MQTT-3.3.1-6].
 #[test]
 fn wildcards_find_all_that_match() {
     each(&ALL, |broker, version| {
@@ -93,6 +98,7 @@ fn wildcards_find_all_that_match() {
     });
 }
 
+/// Shows 3.1.1 [MQTT-3.8.4-3].
 #[test]
 fn every_subscribe_of_version_3_sends_it_again() {
     each(&[V311], |broker, version| {
@@ -179,6 +185,7 @@ fn c16_expired_messages_are_freed_though_nobody_asks() {
     });
 }
 
+/// Shows 3.1.1 [MQTT-3.1.2-7].
 #[test]
 fn it_outlives_its_publisher() {
     each(&ALL, |broker, version| {

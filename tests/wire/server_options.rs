@@ -53,6 +53,7 @@ fn subscribe_fails_in_version_311(broker: &Broker, filter: &str) {
     client.ping();
 }
 
+/// Shows 5.0 [MQTT-3.2.2-9], [MQTT-3.2.2-10], [MQTT-3.2.2-11], [MQTT-3.2.2-12].
 #[test]
 fn maximum_qos() {
     for most in [0, 1] {
@@ -76,6 +77,7 @@ fn maximum_qos() {
     }
 }
 
+/// Shows 5.0 [MQTT-3.2.2-13], [MQTT-3.2.2-14].
 #[test]
 fn retain_available() {
     let options = Options::default().set("retain_available", false);
@@ -90,6 +92,7 @@ fn retain_available() {
     });
 }
 
+/// Shows 3.1.1 [MQTT-3.8.3-2].
 #[test]
 fn wildcard_subscription_available() {
     let options = Options::default().set("wildcard_subscription_available", false);

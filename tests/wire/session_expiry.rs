@@ -18,6 +18,7 @@ fn is_present(broker: &Broker, id: &str) -> bool {
     connack.session_present
 }
 
+/// Shows 5.0 [MQTT-3.1.2-8], [MQTT-4.1.0-2].
 #[test]
 fn a_session_ends_when_its_time_is_over() {
     each_broker(&Options::default(), |broker| {
@@ -35,6 +36,7 @@ fn a_session_ends_when_its_time_is_over() {
     });
 }
 
+/// Shows 5.0 [MQTT-4.1.0-1].
 #[test]
 fn reconnecting_in_time_stops_the_clock() {
     each_broker(&Options::default(), |broker| {
@@ -79,6 +81,7 @@ fn disconnect_cannot_give_an_expiry_to_a_session_without_one() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.1.2-23].
 #[test]
 fn the_largest_expiry_means_never() {
     each_broker(&Options::default(), |broker| {
@@ -101,6 +104,7 @@ fn the_operator_may_end_sessions_sooner() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.3.2-6].
 #[test]
 fn the_remaining_lifetime_is_forwarded() {
     each_broker(&Options::default(), |broker| {
@@ -125,6 +129,7 @@ fn the_remaining_lifetime_is_forwarded() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.3.2-5].
 #[test]
 fn b19_expired_messages_are_not_delivered_and_hide_nothing() {
     each_broker(&Options::default(), |broker| {
@@ -154,6 +159,7 @@ fn b19_expired_messages_are_not_delivered_and_hide_nothing() {
     });
 }
 
+/// Shows 5.0 [MQTT-4.1.0-1]; 3.1.1 [MQTT-4.1.0-2].
 #[test]
 fn a_session_lasts_as_long_as_its_connection() {
     let options = Options::default().set("persistent_client_expiration", "\"1s\"");

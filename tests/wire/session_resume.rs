@@ -8,6 +8,9 @@ use crate::support::client::Client;
 use crate::support::{ALL, Version, fresh, let_pass};
 use Version::{V5, V31, V311};
 
+/// Shows 5.0 [MQTT-3.1.2-4], [MQTT-3.1.2-5], [MQTT-3.1.2-6], [MQTT-3.1.2-23], [MQTT-3.1.4-4],
+/// [MQTT-3.2.2-2], [MQTT-3.2.2-3]; 3.1.1 [MQTT-3.1.2-4], [MQTT-3.1.2-6], [MQTT-3.1.4-3],
+/// [MQTT-3.2.2-1], [MQTT-3.2.2-2], [MQTT-3.2.2-3].
 #[test]
 fn session_present_tells_what_the_server_kept() {
     each(&[V311, V5], |broker, version| {
@@ -41,6 +44,8 @@ fn version_31_has_no_session_present_flag() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.1.2-5], [MQTT-3.1.2-23], [MQTT-4.5.0-1]; 3.1.1 [MQTT-3.1.2-4], [MQTT-3.1.2-5],
+/// [MQTT-4.1.0-1], [MQTT-4.5.0-1].
 #[test]
 fn subscriptions_and_messages_wait_for_the_client() {
     each(&ALL, |broker, version| {
@@ -80,6 +85,7 @@ fn qos_0_can_be_queued_too() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.1.2-4], [MQTT-3.1.4-4]; 3.1.1 [MQTT-3.1.2-6], [MQTT-3.1.4-3].
 #[test]
 fn a_clean_session_forgets_everything() {
     each(&ALL, |broker, version| {
@@ -95,6 +101,7 @@ fn a_clean_session_forgets_everything() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.1.2-4].
 #[test]
 fn b16_clean_start_with_an_expiry_over_an_existing_session() {
     each_broker(&Options::default(), |broker| {
@@ -116,6 +123,8 @@ fn b16_clean_start_with_an_expiry_over_an_existing_session() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.3.1-1], [MQTT-4.3.2-3], [MQTT-4.3.3-3], [MQTT-4.4.0-1]; 3.1.1 [MQTT-2.3.1-4],
+/// [MQTT-3.3.1-1], [MQTT-4.3.2-1], [MQTT-4.3.3-1], [MQTT-4.4.0-1], [MQTT-4.6.0-1].
 #[test]
 fn b5_unacknowledged_messages_come_first_in_order_with_dup() {
     each(&ALL, |broker, version| {
@@ -148,6 +157,7 @@ fn b5_unacknowledged_messages_come_first_in_order_with_dup() {
     });
 }
 
+/// Shows 5.0 [MQTT-4.4.0-1]; 3.1.1 [MQTT-4.4.0-1].
 #[test]
 fn what_was_acknowledged_is_not_sent_again() {
     each(&ALL, |broker, version| {
@@ -176,6 +186,7 @@ fn what_was_acknowledged_is_not_sent_again() {
     });
 }
 
+/// Shows 5.0 [MQTT-4.3.3-10], [MQTT-4.3.3-11], [MQTT-4.3.3-12]; 3.1.1 [MQTT-4.3.3-2].
 #[test]
 fn b2_a_resumed_qos_2_publish_is_delivered_once() {
     each(&ALL, |broker, version| {
@@ -206,6 +217,7 @@ fn b2_a_resumed_qos_2_publish_is_delivered_once() {
     });
 }
 
+/// Shows 5.0 [MQTT-4.3.3-11]; 3.1.1 [MQTT-4.3.3-2].
 #[test]
 fn b2_pubrel_alone_after_a_cut_completes_the_exchange() {
     each(&ALL, |broker, version| {
@@ -226,6 +238,8 @@ fn b2_pubrel_alone_after_a_cut_completes_the_exchange() {
     });
 }
 
+/// Shows 5.0 [MQTT-4.3.3-4], [MQTT-4.3.3-5], [MQTT-4.3.3-6], [MQTT-4.4.0-1]; 3.1.1 [MQTT-4.3.3-1],
+/// [MQTT-4.4.0-1].
 #[test]
 fn b3_after_pubrec_the_broker_resends_pubrel() {
     each(&ALL, |broker, version| {
@@ -256,6 +270,7 @@ fn b3_after_pubrec_the_broker_resends_pubrel() {
     });
 }
 
+/// Shows 5.0 [MQTT-4.3.3-7].
 #[test]
 fn b4_a_begun_exchange_does_not_expire() {
     each_broker(&Options::default(), |broker| {
@@ -279,6 +294,7 @@ fn b4_a_begun_exchange_does_not_expire() {
     });
 }
 
+/// Shows 5.0 [MQTT-4.9.0-1].
 #[test]
 fn b6_the_quota_starts_fresh_with_each_connection() {
     each_broker(&Options::default(), |broker| {
@@ -334,6 +350,8 @@ fn b6_a_smaller_quota_holds_for_what_is_resent() {
     });
 }
 
+/// Shows 5.0 [MQTT-2.2.1-4], [MQTT-4.3.2-1], [MQTT-4.3.3-1]; 3.1.1 [MQTT-2.3.1-4], [MQTT-4.3.2-1],
+/// [MQTT-4.3.3-1].
 #[test]
 fn b7_identifiers_in_flight_are_never_given_again() {
     each(&[V311, V5], |broker, version| {
@@ -377,6 +395,7 @@ fn b7_identifiers_in_flight_are_never_given_again() {
     });
 }
 
+/// Shows 5.0 [MQTT-4.3.3-10]; 3.1.1 [MQTT-4.3.3-2].
 #[test]
 fn b1_a_repeated_qos_2_publish_is_one_message() {
     crate::support::broker::each_own_broker(&Options::default(), |broker| {
@@ -411,6 +430,7 @@ fn b1_a_repeated_qos_2_publish_is_one_message() {
     });
 }
 
+/// Shows 5.0 [MQTT-4.4.0-2].
 #[test]
 fn a_delivery_the_client_refused_is_not_sent_again() {
     each_broker(&Options::default(), |broker| {
@@ -431,6 +451,7 @@ fn a_delivery_the_client_refused_is_not_sent_again() {
     });
 }
 
+/// Shows 5.0 [MQTT-4.3.3-13].
 #[test]
 fn the_exchange_of_an_expired_message_is_completed() {
     each_broker(&Options::default(), |broker| {

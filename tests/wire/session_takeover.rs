@@ -6,6 +6,8 @@ use crate::support::bytes::{Connect, Will, prop};
 use crate::support::client::Client;
 use crate::support::{ALL, each_version, fresh};
 
+/// Shows 5.0 [MQTT-3.1.4-3], [MQTT-3.14.2-1], [MQTT-3.14.2-2], [MQTT-3.14.4-1], [MQTT-3.14.4-2];
+/// 3.1.1 [MQTT-3.1.4-2].
 #[test]
 fn the_older_connection_is_closed() {
     each_broker(&Options::default(), |broker| {
@@ -21,6 +23,7 @@ fn the_older_connection_is_closed() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.1.3-2]; 3.1.1 [MQTT-3.1.3-2].
 #[test]
 fn a_persistent_session_moves_to_the_new_connection() {
     each(&ALL, |broker, version| {
@@ -92,6 +95,7 @@ fn b15_takeover_of_a_session_without_expiry() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.1.2-8].
 #[test]
 fn b15_a_will_delay_ends_with_the_session() {
     each_broker(&Options::default(), |broker| {

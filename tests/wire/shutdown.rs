@@ -21,6 +21,7 @@ fn lets_everyone_go(signal: Signal) {
     });
 }
 
+/// Shows 5.0 [MQTT-3.14.0-1], [MQTT-3.14.2-1], [MQTT-3.14.4-2].
 #[test]
 fn sigterm_says_goodbye_and_exits_with_0() {
     lets_everyone_go(Signal::SIGTERM);

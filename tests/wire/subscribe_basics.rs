@@ -8,6 +8,9 @@ use crate::support::client::Client;
 use crate::support::{ALL, Scope, Version, fresh};
 use Version::{V5, V31, V311};
 
+/// Shows 5.0 [MQTT-2.2.1-6], [MQTT-3.8.4-1], [MQTT-3.8.4-2], [MQTT-3.8.4-5], [MQTT-3.8.4-6],
+/// [MQTT-3.8.4-7], [MQTT-3.9.3-1], [MQTT-3.9.3-2]; 3.1.1 [MQTT-2.3.1-7], [MQTT-3.8.4-1],
+/// [MQTT-3.8.4-2], [MQTT-3.8.4-4], [MQTT-3.8.4-5], [MQTT-3.9.3-1].
 #[test]
 fn suback_has_one_code_for_each_filter_in_order() {
     each(&ALL, |broker, version| {
@@ -30,6 +33,7 @@ fn suback_of_version_3_by_its_bytes() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.8.4-3]; 3.1.1 [MQTT-3.8.4-3].
 #[test]
 fn a_second_subscription_to_a_filter_replaces_the_first() {
     each(&ALL, |broker, version| {
@@ -48,6 +52,8 @@ fn a_second_subscription_to_a_filter_replaces_the_first() {
     });
 }
 
+/// Shows 5.0 [MQTT-2.2.1-6], [MQTT-3.10.4-1], [MQTT-3.10.4-4], [MQTT-3.10.4-5], [MQTT-3.10.4-6],
+/// [MQTT-3.11.3-1], [MQTT-3.11.3-2].
 #[test]
 fn unsuback_says_what_was_subscribed() {
     each_broker(&Options::default(), |broker| {
@@ -64,6 +70,7 @@ fn unsuback_says_what_was_subscribed() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.10.4-1], [MQTT-3.10.4-2]; 3.1.1 [MQTT-3.10.4-1], [MQTT-3.10.4-2].
 #[test]
 fn unsubscribing_leaves_the_rest_alone() {
     each(&ALL, |broker, version| {
@@ -89,6 +96,7 @@ fn ends(broker: &Broker, version: Version, bytes: &[u8], reasons: &[u8], what: &
     client.closed_for_any(reasons);
 }
 
+/// Shows 5.0 [MQTT-3.8.3-2], [MQTT-3.10.3-2]; 3.1.1 [MQTT-3.8.3-3], [MQTT-3.10.3-2].
 #[test]
 fn packets_without_a_filter() {
     each(&ALL, |broker, version| {
@@ -97,6 +105,7 @@ fn packets_without_a_filter() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.8.3-5]; 3.1.1 [MQTT-3.8.3-4].
 #[test]
 fn options_that_do_not_exist() {
     each(&ALL, |broker, version| {
@@ -113,6 +122,8 @@ fn options_that_do_not_exist() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.8.3-1], [MQTT-3.10.3-1], [MQTT-4.7.3-2]; 3.1.1 [MQTT-3.8.3-1],
+/// [MQTT-3.10.3-1], [MQTT-4.7.3-2].
 #[test]
 fn filters_that_are_no_text_or_too_long() {
     each(&ALL, |broker, version| {
@@ -143,6 +154,8 @@ fn refused(broker: &Broker, version: Version, filter: &str) {
     client.receive_this(&good, "x", 0);
 }
 
+/// Shows 5.0 [MQTT-3.9.3-2], [MQTT-4.7.1-1], [MQTT-4.7.1-2], [MQTT-4.7.3-1]; 3.1.1 [MQTT-3.9.3-2],
+/// [MQTT-4.7.1-2], [MQTT-4.7.1-3], [MQTT-4.7.3-1].
 #[test]
 fn filters_with_misplaced_wildcards() {
     each(&[V311, V5], |broker, version| {
@@ -153,6 +166,7 @@ fn filters_with_misplaced_wildcards() {
     });
 }
 
+/// Shows 5.0 [MQTT-4.8.2-1], [MQTT-4.8.2-2].
 #[test]
 fn a10_share_without_a_filter_or_a_sound_name() {
     each(&[V311, V5], |broker, version| {
@@ -223,6 +237,7 @@ fn properties_of_other_packets() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.8.4-5], [MQTT-3.10.4-6]; 3.1.1 [MQTT-3.8.4-4], [MQTT-3.10.4-6].
 #[test]
 fn a_thousand_filters_in_one_packet() {
     each(&ALL, |broker, version| {
@@ -243,6 +258,7 @@ fn a_thousand_filters_in_one_packet() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.10.4-2], [MQTT-3.10.4-3]; 3.1.1 [MQTT-3.10.4-2], [MQTT-3.10.4-3].
 #[test]
 fn a_begun_delivery_is_completed_after_unsubscribe() {
     each(&ALL, |broker, version| {
@@ -267,6 +283,7 @@ fn a_begun_delivery_is_completed_after_unsubscribe() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.10.4-5]; 3.1.1 [MQTT-3.10.4-5].
 #[test]
 fn unsuback_comes_though_nothing_was_subscribed() {
     each(&ALL, |broker, version| {

@@ -52,6 +52,8 @@ const MATCHES: &[(&str, &str, bool)] = &[
     ("T/#", "T/$a/$b", true),
 ];
 
+/// Shows 5.0 [MQTT-3.3.2-3], [MQTT-4.7.1-1], [MQTT-4.7.1-2], [MQTT-4.7.2-1], [MQTT-4.7.3-4]; 3.1.1
+/// [MQTT-3.3.2-3], [MQTT-4.7.1-2], [MQTT-4.7.1-3], [MQTT-4.7.2-1], [MQTT-4.7.3-4].
 #[test]
 fn wildcards_match_levels() {
     each(&ALL, |broker, version| {
@@ -72,6 +74,7 @@ fn wildcards_match_levels() {
     });
 }
 
+/// Shows 5.0 [MQTT-4.7.2-1]; 3.1.1 [MQTT-4.7.2-1].
 #[test]
 fn a_leading_wildcard_does_not_see_dollar_topics() {
     each(&ALL, |broker, version| {
@@ -98,6 +101,7 @@ fn a_leading_wildcard_does_not_see_dollar_topics() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.3.4-2]; 3.1.1 [MQTT-3.3.5-1].
 #[test]
 fn c12_overlapping_subscriptions_give_one_copy_at_the_highest_qos() {
     each(&ALL, |broker, version| {

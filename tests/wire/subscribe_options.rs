@@ -17,6 +17,7 @@ fn identified(client: &mut Client, id: u32, filter: &str, options: u8) {
     assert_eq!(codes, [options & 3], "{filter}");
 }
 
+/// Shows 5.0 [MQTT-3.8.3-3].
 #[test]
 fn no_local_keeps_own_messages_away() {
     each_broker(&Options::default(), |broker| {
@@ -37,6 +38,7 @@ fn no_local_keeps_own_messages_away() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.8.3-3].
 #[test]
 fn no_local_knows_a_client_by_its_id_on_a_new_connection() {
     each_broker(&Options::default(), |broker| {
@@ -50,6 +52,7 @@ fn no_local_knows_a_client_by_its_id_on_a_new_connection() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.3.1-12], [MQTT-3.3.1-13]; 3.1.1 [MQTT-3.3.1-9].
 #[test]
 fn retain_as_published_keeps_the_flag() {
     each_broker(&Options::default(), |broker| {
@@ -71,6 +74,7 @@ fn retain_as_published_keeps_the_flag() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.3.1-9], [MQTT-3.3.1-10], [MQTT-3.3.1-11], [MQTT-3.8.4-4].
 #[test]
 fn c15_retain_handling_decides_what_a_new_subscription_gets() {
     each_broker(&Options::default(), |broker| {
@@ -146,6 +150,7 @@ fn c11_the_latest_identifier_counts() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.3.4-3], [MQTT-3.3.4-4].
 #[test]
 fn c11_overlapping_filters_give_all_their_identifiers() {
     each_broker(&Options::default(), |broker| {
@@ -201,6 +206,7 @@ fn c11_identifiers_survive_in_the_session() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.3.4-5].
 #[test]
 fn a_copy_for_each_subscription_has_that_subscriptions_identifier() {
     let options = Options::default().set("allow_duplicate_messages", true);

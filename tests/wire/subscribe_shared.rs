@@ -38,6 +38,7 @@ fn each_message_goes_to_one_member() {
     });
 }
 
+/// Shows 5.0 [MQTT-4.8.2-3].
 #[test]
 fn groups_are_independent() {
     each(&[V311, V5], |broker, version| {
@@ -174,6 +175,7 @@ fn c7_shared_and_plain_subscriptions_do_not_touch_each_other() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.8.3-4].
 #[test]
 fn c8_shared_with_no_local_is_an_error() {
     each_broker(&Options::default(), |broker| {
@@ -301,6 +303,7 @@ fn c10_the_queue_of_a_member_whose_session_expires_goes_to_the_others() {
     });
 }
 
+/// Shows 5.0 [MQTT-4.8.2-4], [MQTT-4.8.2-5].
 #[test]
 fn c10_a_begun_exchange_at_qos_2_is_nobody_elses() {
     each_broker(&Options::default(), |broker| {
@@ -326,6 +329,7 @@ fn c10_a_begun_exchange_at_qos_2_is_nobody_elses() {
     });
 }
 
+/// Shows 5.0 [MQTT-4.8.2-6].
 #[test]
 fn a_message_that_a_member_refuses_goes_to_nobody_else() {
     each_broker(&Options::default(), |broker| {

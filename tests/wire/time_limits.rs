@@ -9,6 +9,7 @@ use crate::support::bytes::{Connect, PINGREQ, Publish};
 use crate::support::client::{Bystanders, Client};
 use crate::support::{ALL, each_version, fresh, let_pass};
 
+/// Shows 5.0 [MQTT-3.1.2-22], [MQTT-3.2.2-22]; 3.1.1 [MQTT-3.1.2-24].
 #[test]
 fn b11_keep_alive_ends_a_silent_connection_at_one_and_a_half() {
     each_broker(&Options::default(), |broker| {

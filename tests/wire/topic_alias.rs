@@ -27,6 +27,7 @@ impl Aliases {
     }
 }
 
+/// Shows 5.0 [MQTT-3.3.2-12].
 #[test]
 fn a_client_sets_uses_and_replaces_aliases() {
     each_broker(&Options::default(), |broker| {
@@ -58,6 +59,7 @@ fn a_client_sets_uses_and_replaces_aliases() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.3.2-7].
 #[test]
 fn aliases_end_with_the_connection() {
     each_broker(&Options::default(), |broker| {
@@ -71,6 +73,7 @@ fn aliases_end_with_the_connection() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.2.2-17], [MQTT-3.2.2-18], [MQTT-3.3.2-9], [MQTT-3.3.2-12].
 #[test]
 fn the_incoming_limit_is_an_option() {
     for (maximum, allowed) in [(0, 0), (1, 1), (1000, 1000)] {
@@ -90,6 +93,7 @@ fn the_incoming_limit_is_an_option() {
     }
 }
 
+/// Shows 5.0 [MQTT-3.1.2-26], [MQTT-3.3.2-11].
 #[test]
 fn the_broker_learns_hot_topics() {
     each_broker(&Options::default(), |broker| {
@@ -114,6 +118,7 @@ fn the_broker_learns_hot_topics() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.1.2-27].
 #[test]
 fn a_client_that_offers_no_aliases_gets_none() {
     each_broker(&Options::default(), |broker| {
@@ -136,6 +141,7 @@ fn a_client_that_offers_no_aliases_gets_none() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.3.2-7].
 #[test]
 fn resent_messages_make_sense_on_the_new_connection() {
     each_broker(&Options::default(), |broker| {

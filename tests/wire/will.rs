@@ -14,6 +14,8 @@ fn watcher(broker: &Broker, version: Version, topic: &str) -> Client {
     client
 }
 
+/// Shows 5.0 [MQTT-3.1.2-7], [MQTT-3.1.2-12], [MQTT-3.1.2-14], [MQTT-3.1.2-15]; 3.1.1
+/// [MQTT-3.1.2-14], [MQTT-3.1.2-16], [MQTT-3.1.2-17].
 #[test]
 fn a_will_has_topic_payload_qos_and_retain() {
     each(&ALL, |broker, version| {
@@ -38,6 +40,7 @@ fn a_will_has_topic_payload_qos_and_retain() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.1.3-10].
 #[test]
 fn a_will_has_the_properties_it_was_given() {
     each_broker(&Options::default(), |broker| {
@@ -64,6 +67,8 @@ fn a_will_has_the_properties_it_was_given() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.1.2-8], [MQTT-3.1.2-10], [MQTT-3.14.4-3]; 3.1.1 [MQTT-3.1.2-8],
+/// [MQTT-3.1.2-10], [MQTT-3.14.4-3].
 #[test]
 fn c3_only_an_ordinary_disconnect_cancels_the_will() {
     each(&ALL, |broker, version| {
@@ -132,6 +137,7 @@ fn c3_a_client_that_falls_silent_leaves_its_will() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.1.2-8].
 #[test]
 fn c1_the_will_comes_at_the_earlier_of_delay_and_session_end() {
     each_broker(&Options::default(), |broker| {
@@ -179,6 +185,7 @@ fn c1_a_disconnect_that_ends_the_session_cancels_a_delayed_will() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.1.2-8], [MQTT-3.1.3-9].
 #[test]
 fn c2_a_client_that_comes_back_in_time_leaves_no_will() {
     each_broker(&Options::default(), |broker| {
@@ -213,6 +220,7 @@ fn the_new_connection_brings_a_will_of_its_own() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.1.4-6].
 #[test]
 fn a_refused_client_leaves_no_will() {
     each_broker(&Options::default(), |broker| {
@@ -252,6 +260,7 @@ fn a_will_to_a_topic_of_the_server_is_not_published() {
     });
 }
 
+/// Shows 5.0 [MQTT-3.1.2-10]; 3.1.1 [MQTT-3.1.2-10], [MQTT-3.1.2-12].
 #[test]
 fn without_a_will_nothing_is_published_and_a_will_only_once() {
     each_own_broker(&Options::default(), |broker| {
