@@ -161,6 +161,20 @@ fn sigterm_and_sigint_end_in_order() {
 }
 
 #[test]
+fn a_signal_right_after_the_listener_is_announced_is_obeyed() {
+    // Again and again: what is signalled too early for the broker is a matter of luck.
+    for _ in 0..20 {
+        let file = ConfigFile::new(LISTENER);
+        let mut broker = Broker::start(&file);
+        broker.wait("Opening ipv4 listen socket on port ");
+        broker.signal(Signal::SIGHUP);
+        broker.signal(Signal::SIGTERM);
+        broker.wait(" terminating");
+        assert_eq!(broker.exit_code(), Some(0));
+    }
+}
+
+#[test]
 fn sighup_reloads_and_a_mistake_changes_nothing() {
     let file = ConfigFile::new(LISTENER);
     let mut broker = Broker::start(&file);
