@@ -62,21 +62,29 @@ fn section(page: &mut String, proof: &Proof, version: Version) {
 
 /// docs/faults.md.
 pub fn faults(proof: &Proof) -> String {
-    let mut page = format!(
-        "# Faults known from other brokers\n\n{WRITTEN_BY}\
-         Each was a real fault of some MQTT broker. The tests that guard against it have its \
-         number in front of their names,\nso `cargo test b14_` runs those of one. Where a \
-         scenario names a count, the test may use a smaller one that shows the same.\n\n\
-         | number | what a client does | what has to happen | guarded by |\n|---|---|---|---|\n"
-    );
+    let mut page = format!("# Faults known from other brokers\n\n{WRITTEN_BY}{ABOUT_FAULTS}");
     for fault in &proof.faults {
-        let tests = code_list(proof.evidence.guards(&fault.id).into_iter());
+        let tests = proof.evidence.guards(&fault.id);
+        let tests = match tests.is_empty() {
+            true => format!("*about {}*", fault.needs),
+            false => code_list(tests.into_iter()),
+        };
         let cells = [&fault.id, &fault.scenario, &fault.behaviour, &tests];
         let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
         let _written = writeln!(page, "| {} |", cells.join(" | "));
     }
     page
 }
+
+const ABOUT_FAULTS: &str = "\
+Each was a real fault of some MQTT broker. The tests that guard against it have its number in front
+of their names, so `cargo test b14_` runs those of one. Where a scenario names a count, the test may
+use a smaller one that shows the same. *About …* marks what is possible only with something that is
+not there or not tested for it yet.
+
+| number | what a client does | what has to happen | guarded by |
+|---|---|---|---|
+";
 
 fn code_list<'a>(names: impl Iterator<Item = &'a str>) -> String {
     names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")

@@ -55,16 +55,18 @@ impl Statement {
 pub struct Fault {
     /// A letter and a number.
     pub id: String,
+    /// What the broker needs to have before the fault is possible; empty if it has it.
+    pub needs: String,
     /// What a client does.
     pub scenario: String,
     /// What has to happen.
     pub behaviour: String,
 }
 
-fn rows(table: &str) -> impl Iterator<Item = [&str; 3]> {
+fn rows<const FIELDS: usize>(table: &str) -> impl Iterator<Item = [&str; FIELDS]> {
     table.lines().skip(1).map(|line| {
         let fields: Vec<&str> = line.split('\t').collect();
-        fields.try_into().unwrap_or_else(|_| panic!("three fields: {line:?}"))
+        fields.try_into().unwrap_or_else(|_| panic!("{FIELDS} fields: {line:?}"))
     })
 }
 
@@ -82,8 +84,9 @@ pub fn parse(table: &str) -> Vec<Statement> {
 /// Reads the table of faults.
 pub fn parse_faults(table: &str) -> Vec<Fault> {
     rows(table)
-        .map(|[id, scenario, behaviour]| Fault {
+        .map(|[id, needs, scenario, behaviour]| Fault {
             id: id.into(),
+            needs: needs.into(),
             scenario: scenario.into(),
             behaviour: behaviour.into(),
         })
