@@ -56,7 +56,7 @@ mod tests {
     fn policies(generation: u64, acl: &str) -> Policies {
         let (acl, _) = parse_acl_file(acl.as_bytes()).expect("is good");
         let policy = Policy { acl: Some(Arc::new(acl)), ..Policy::open(true) };
-        Policies::new(generation, vec![Arc::new(policy)])
+        Policies::new(generation, [(0, Arc::new(policy))])
     }
 
     #[test]

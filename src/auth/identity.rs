@@ -96,8 +96,8 @@ pub struct Source {
     pub username: Option<Arc<str>>,
     /// ClientId.
     pub client_id: Arc<str>,
-    /// The policy that its listener has, as an index into [`super::Policies`].
-    pub zone: u16,
+    /// The listener it came by, whose policy counts.
+    pub zone: u32,
 }
 
 impl Source {

@@ -32,8 +32,10 @@ pub struct Attempt<'a> {
 /// Why a CONNECT is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// User Name or password are wrong, or missing where the certificate should give them.
+    /// User Name or password are wrong.
     BadCredentials,
+    /// The peer has no certificate, or none with the name that is wanted.
+    NoCertificate,
     /// Clients without a User Name, or unknown ones, are not let in.
     NotAuthorised,
 }
@@ -61,13 +63,18 @@ impl Policy {
         Self { allow_anonymous, users: None, acl: None }
     }
 
+    /// Nobody gets in and nothing is allowed: what stands in for files that were not read.
+    pub fn closed() -> Self {
+        Self { allow_anonymous: false, users: Some(Arc::default()), acl: Some(Arc::default()) }
+    }
+
     /// Decides about a CONNECT without an authentication method.
     pub fn decide(&self, attempt: Attempt<'_>) -> Decision<'_> {
         if attempt.certificate_name != CertificateName::Unused {
             let name = attempt.peer.and_then(|peer| attempt.certificate_name.of(peer));
             return match name {
                 Some(name) => Decision::Admit(Identity::new(Some(name), Proof::Certificate)),
-                None => Decision::Refuse(Refusal::BadCredentials),
+                None => Decision::Refuse(Refusal::NoCertificate),
             };
         }
         match (&self.users, attempt.username) {
@@ -120,22 +127,18 @@ fn decide_user<'p>(users: &'p Users, name: &str, password: Option<&[u8]>) -> Dec
 #[derive(Clone, Debug)]
 pub struct Policies {
     generation: u64,
-    zones: Box<[Arc<Policy>]>,
+    /// By the listener's id. Few, so looked through one by one.
+    zones: Box<[(u32, Arc<Policy>)]>,
     restricted: bool,
 }
 
 impl Policies {
-    /// `zones` has at least one policy; a listener names its own by index. `generation` is
-    /// greater than that of whatever these replace.
-    pub fn new(generation: u64, zones: Vec<Arc<Policy>>) -> Self {
-        debug_assert!(!zones.is_empty());
-        let restricted = zones.iter().any(|zone| zone.acl.is_some());
-        Self { generation, zones: zones.into_boxed_slice(), restricted }
-    }
-
-    /// One policy for all listeners, without files.
-    pub fn open(allow_anonymous: bool) -> Self {
-        Self::new(1, vec![Arc::new(Policy::open(allow_anonymous))])
+    /// The policy of each listener, by its id. `generation` is greater than that of whatever
+    /// these replace.
+    pub fn new(generation: u64, zones: impl IntoIterator<Item = (u32, Arc<Policy>)>) -> Self {
+        let zones: Box<[_]> = zones.into_iter().collect();
+        let restricted = zones.iter().any(|(_, policy)| policy.acl.is_some());
+        Self { generation, zones, restricted }
     }
 
     /// Names this set of policies: a decision made under another one counts no more.
@@ -143,14 +146,13 @@ impl Policies {
         self.generation
     }
 
-    /// The policy of a zone. One that is gone is closed to everybody, which is what a listener
-    /// that is gone should be.
-    pub fn zone(&self, zone: u16) -> Option<&Arc<Policy>> {
-        self.zones.get(usize::from(zone))
+    /// The policy of a listener; `None` for one that is gone, which lets nobody in.
+    pub fn zone(&self, listener: u32) -> Option<&Arc<Policy>> {
+        self.zones.iter().find(|(id, _)| *id == listener).map(|(_, policy)| policy)
     }
 
-    /// All policies.
-    pub fn zones(&self) -> &[Arc<Policy>] {
+    /// All policies with their listeners' ids.
+    pub fn zones(&self) -> &[(u32, Arc<Policy>)] {
         &self.zones
     }
 
@@ -159,7 +161,7 @@ impl Policies {
         self.restricted
     }
 
-    /// Whether the access control list lets `source` do that with `topic`.
+    /// Whether the access control list of its listener lets `source` do that with `topic`.
     pub fn allows(&self, source: &Source, topic: &str, access: Access) -> bool {
         let Some(policy) = self.zone(source.zone) else { return false };
         policy.acl.as_ref().is_none_or(|acl| acl.allows(source.who(), topic, access))
@@ -194,6 +196,7 @@ mod tests {
             Decision::Admit(identity) if identity.proven().is_some() => "proven",
             Decision::Admit(_) => "in",
             Decision::Refuse(Refusal::BadCredentials) => "bad",
+            Decision::Refuse(Refusal::NoCertificate) => "no certificate",
             Decision::Refuse(Refusal::NotAuthorised) => "out",
             Decision::Verify { known: true, .. } => "verify",
             Decision::Verify { known: false, .. } => "decoy",
@@ -228,12 +231,13 @@ mod tests {
             certificate_name,
             ..attempt(Some("bob"), Some("wrong"))
         };
+        let none = "no certificate";
         for policy in [with_bob(false), Policy::open(false)] {
             let found = policy.decide(named(Some(&peer), CertificateName::CommonName));
             let Decision::Admit(identity) = found else { panic!("{found:?}") };
             assert_eq!(identity.proven(), Some("dev1"));
-            assert_eq!(word(&policy, named(Some(&peer), CertificateName::Subject)), "bad");
-            assert_eq!(word(&policy, named(None, CertificateName::CommonName)), "bad");
+            assert_eq!(word(&policy, named(Some(&peer), CertificateName::Subject)), none);
+            assert_eq!(word(&policy, named(None, CertificateName::CommonName)), none);
         }
     }
 

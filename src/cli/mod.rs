@@ -6,6 +6,8 @@
 mod args;
 mod limits;
 mod panics;
+mod passwd;
+mod passwd_file;
 mod serve;
 
 pub use args::{Action, Invocation};

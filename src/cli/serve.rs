@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -10,16 +11,24 @@ use std::thread;
 use super::args::{Action, Invocation};
 use super::limits::raise_open_files;
 use super::panics::log_panics;
+use super::passwd;
+use crate::auth::Methods;
 use crate::config::{Loaded, Source, reference};
 use crate::control::log::{Log, LogHandle, publish_through};
-use crate::control::{Outcome, Remote, Setup, Steps, prepare, run};
-use crate::shard::Shards;
+use crate::control::{AccessFiles, Outcome, Passwords, Remote, Setup, Steps, prepare, run};
+use crate::shard::{Settings, Shards};
 
 /// Runs the program on the process's arguments.
 ///
 /// Exits with 0 after an orderly stop, and with 1 after any error and when it was stopped a second
 /// time.
 pub fn main() -> ExitCode {
+    let mut words = std::env::args_os();
+    // Under that tool's name, say by a link, the program is that tool.
+    let tool = words.next().is_some_and(|name| Path::new(&name).ends_with("mosquitto_passwd"));
+    if tool || std::env::args_os().nth(1).is_some_and(|word| word == "passwd") {
+        return passwd::main(words.skip(usize::from(!tool)));
+    }
     let invocation = match Invocation::parse(std::env::args_os()) {
         Ok(invocation) => invocation,
         Err(text) => {
@@ -92,7 +101,9 @@ fn start(source: Source, loaded: Loaded, log: LogHandle) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let shards = match Shards::start(Arc::clone(&settings)) {
+    let started =
+        methods(&settings).and_then(|methods| Shards::start_with(Arc::clone(&settings), methods));
+    let shards = match started {
         Ok(shards) => shards,
         Err(error) => {
             tracing::error!("The shards cannot be started: {error}.");
@@ -123,7 +134,14 @@ fn start(source: Source, loaded: Loaded, log: LogHandle) -> ExitCode {
 
 /// What has to be read and checked before a configuration comes into force.
 fn steps() -> Steps {
-    Vec::new()
+    vec![Box::new(AccessFiles::default())]
+}
+
+/// The ways to authenticate.
+fn methods(settings: &Settings) -> io::Result<Methods> {
+    let mut methods = Methods::default();
+    methods.verify_with(Arc::new(Passwords::start(settings.runtime.passwords)?));
+    Ok(methods)
 }
 
 /// The name in the system's log.

@@ -43,7 +43,8 @@ pub use log::{LogDest, LogDests, LogFormat, LogType, LogTypes, TimeFormat};
 pub use reference::reference;
 pub use reload::Changes;
 pub use runtime::{
-    ConnectLimits, Features, PacketLimits, Runtime, SessionLimits, TurnLimits, UNLIMITED,
+    ConnectLimits, Features, PacketLimits, PasswordLimits, Runtime, SessionLimits, TurnLimits,
+    UNLIMITED,
 };
 pub use schema::Config;
 pub use source::{Loaded, Source};

@@ -36,10 +36,14 @@ pub struct Runtime {
     pub features: Features,
     /// How work is divided.
     pub turn: TurnLimits,
+    /// How passwords are checked.
+    pub passwords: PasswordLimits,
     /// What every Client Identifier has to begin with.
     pub client_id_prefix: Option<Box<str>>,
     /// Whether a Retained Message is sent only while its publisher may still publish to its topic.
     pub check_retain_source: bool,
+    /// Whether a session is its user's alone.
+    pub bind_sessions: bool,
     /// Server Reference in a CONNACK or DISCONNECT that sends a Client away.
     pub server_reference: Option<Box<str>>,
     /// Response Information for Clients that request it.
@@ -127,6 +131,15 @@ pub struct TurnLimits {
     pub output_high_water: usize,
 }
 
+/// How passwords are checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PasswordLimits {
+    /// Threads that do it; at least 1.
+    pub threads: usize,
+    /// Passwords that may wait for them; at least 1.
+    pub queue: usize,
+}
+
 impl Runtime {
     /// The listener of that id.
     pub fn listener(&self, id: u32) -> Option<&Arc<ListenerRuntime>> {
@@ -148,8 +161,10 @@ impl Config {
             session: self.session_limits(),
             features: self.offered(),
             turn: self.turn_limits(),
+            passwords: self.password_limits(cores),
             client_id_prefix: self.security.clientid_prefixes.as_deref().map(Box::from),
             check_retain_source: self.security.check_retain_source,
+            bind_sessions: self.security.bind_sessions_to_users,
             server_reference: self.clients.server_reference.as_deref().map(Box::from),
             response_information: self.clients.response_information.as_deref().map(Box::from),
             listeners: self.listener_runtimes(),
@@ -209,6 +224,14 @@ impl Config {
             shared: features.shared_subscription_available,
             shared_strategy: features.shared_subscription_strategy,
             duplicates: features.allow_duplicate_messages,
+        }
+    }
+
+    fn password_limits(&self, cores: usize) -> PasswordLimits {
+        let tuning = &self.tuning;
+        PasswordLimits {
+            threads: tuning.password_threads.map_or((cores / 2).max(1), |n| n as usize),
+            queue: tuning.password_queue as usize,
         }
     }
 

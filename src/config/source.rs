@@ -62,13 +62,6 @@ impl Source {
         if !mistakes.is_empty() {
             return Err(Mistakes(mistakes));
         }
-        if !config.allow_anonymous() {
-            warnings.push(
-                "allow_anonymous is false and no way to authenticate is configured: every client \
-                 will be refused. Set allow_anonymous = true to accept clients without credentials."
-                    .into(),
-            );
-        }
         Ok(Loaded { config, warnings })
     }
 
@@ -133,7 +126,6 @@ mod tests {
         assert!(!loaded.config.allow_anonymous());
         assert_eq!(loaded.config.listeners.len(), 1);
         assert!(loaded.warnings[0].contains("--port is ignored"), "{:?}", loaded.warnings);
-        assert!(loaded.warnings[1].contains("every client will be refused"));
     }
 
     #[test]

@@ -20,10 +20,6 @@ pub(super) fn unready(config: &Config) -> Vec<Mistake> {
             });
         }
     };
-    let security = &config.security;
-    check(security.password_file.is_some(), "password_file");
-    check(security.acl_file.is_some(), "acl_file");
-    check(security.clientid_prefixes.is_some(), "clientid_prefixes");
     for listener in &config.listeners {
         of_listener(listener, &mut check);
     }
@@ -31,11 +27,7 @@ pub(super) fn unready(config: &Config) -> Vec<Mistake> {
 }
 
 fn of_listener(listener: &Listener, check: &mut impl FnMut(bool, &str)) {
-    let Listener { access, tls, web, .. } = listener;
-    check(access.password_file.is_some(), "password_file");
-    check(access.acl_file.is_some(), "acl_file");
-    check(access.use_username_as_clientid, "use_username_as_clientid");
-    check(access.mount_point.is_some(), "mount_point");
+    let Listener { tls, web, .. } = listener;
     check(listener.unix_socket.is_some(), "unix_socket");
     check(listener.protocol == ListenerProtocol::Websockets, "protocol");
     check(*tls != Default::default(), "certfile");

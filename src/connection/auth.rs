@@ -1,11 +1,11 @@
 //! AUTH: enhanced authentication during CONNECT and re-authentication later [MQTT-4.12].
 
-use super::machine::{Admitted, State};
+use super::admission::Admitted;
+use super::machine::State;
 use super::within::{ANSWER_TOO_LARGE, write_within};
 use super::{Close, Connection, Flow, Host};
-use crate::auth::{Request, Step};
-use crate::protocol::{Auth, Connect, Packet, ReasonCode, Role, UserProperties, Version};
-use crate::protocol::{decode, split};
+use crate::auth::{Identity, Proof, Request, Step};
+use crate::protocol::{Auth, Connect, Packet, ReasonCode, UserProperties, Version};
 
 /// An exchange of AUTH packets: plain data, no method's object in it.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ pub(super) fn begin<H: Host>(
     };
     let mut exchange = Exchange::running(name);
     match method.start(request, &mut exchange.state) {
-        Step::Success(data) => Ok(Some(Admitted { data: data.map(Vec::into_boxed_slice) })),
+        Step::Success(data) => Ok(Some(admitted(host, connect.username, data))),
         Step::Fail(reason) => Err(Close::refused(reason, "authentication failed")),
         Step::Continue(data) => {
             exchange.connect = raw.to_vec();
@@ -57,13 +57,20 @@ pub(super) fn begin<H: Host>(
     }
 }
 
+/// The method vouches for the name in CONNECT, if there is one.
+fn admitted<H: Host>(host: &H, username: Option<&str>, data: Option<Vec<u8>>) -> Admitted {
+    let identity = Identity::new(username, Proof::Method);
+    let data = data.map(Vec::into_boxed_slice);
+    Admitted { identity, data, generation: host.policy_generation() }
+}
+
 impl Connection {
     /// The exchange that AUTH packets belong to, if the CONNECT named a method.
     fn exchange(&mut self) -> Option<&mut Exchange> {
         match &mut self.state {
             State::Authenticating(exchange) => Some(exchange),
             State::Running(running) => running.auth.as_deref_mut(),
-            State::AwaitConnect => None,
+            State::AwaitConnect | State::Pending(_) => None,
         }
     }
 
@@ -109,29 +116,17 @@ impl Connection {
             }
             Step::Success(data) => {
                 let raw = std::mem::take(&mut exchange.connect);
-                let admitted = Admitted { data: data.map(Vec::into_boxed_slice) };
-                self.go_on(host, &raw, admitted)
-            }
-        }
-    }
-
-    /// The kept CONNECT is decoded once more; it was found good before.
-    fn go_on<H: Host>(&mut self, host: &mut H, raw: &[u8], admitted: Admitted) -> Flow {
-        let decoded = split(raw, u32::MAX)
-            .ok()
-            .flatten()
-            .and_then(|frame| decode(frame, self.version, Role::Server).ok());
-        match decoded {
-            Some(Packet::Connect(connect)) => {
                 self.state = State::AwaitConnect;
-                self.connect_admitted(host, &connect, raw, admitted)
+                self.with_held_connect(host, &raw, |connection, host, connect| {
+                    let admitted = admitted(host, connect.username, data);
+                    connection.connect_admitted(host, connect, &raw, admitted)
+                })
             }
-            _ => unexpected(),
         }
     }
 }
 
-fn unexpected() -> Flow {
+pub(super) fn unexpected() -> Flow {
     Close::refused(ReasonCode::PROTOCOL_ERROR, "AUTH not allowed now").into()
 }
 

@@ -1,10 +1,14 @@
 //! CONNECT: decode → limits → authenticate → find home → move → take over → resume → CONNACK.
 //! Each step is a function here or a call of the host; decoding was done before.
 
-use super::auth::{self, Exchange};
-use super::machine::{Admitted, Running, State};
+use super::admission::Admitted;
+use super::auth::Exchange;
+use super::machine::{Running, State};
+use super::mount::{TooLong, mounted};
 use super::within::write_within;
-use super::{AliasLearner, AliasTable, Close, Connection, Event, Flow, Host, OpenSession, Opened};
+use super::{
+    AliasLearner, AliasTable, Close, Connection, Event, Flow, Host, OpenSession, Opened, client_id,
+};
 use crate::config::Runtime;
 use crate::protocol::{
     Connack, ConnackProperties, Connect, Message, MessageInit, Packet, PacketType, QoS, ReasonCode,
@@ -27,17 +31,17 @@ impl Connection {
         if let Err(close) = self.check_limits(host, connect) {
             return close.into();
         }
-        if self.connecting.as_ref().is_none_or(|one| one.admitted.is_none()) {
-            match self.authenticate(host, connect, raw) {
-                Ok(Some(admitted)) => self.admit(admitted),
-                Ok(None) => return Flow::Continue,
-                Err(close) => return close.into(),
-            }
+        if let Some(admitted) = self.take_admitted(host) {
+            return self.open_session(host, connect, admitted);
         }
-        self.open_session(host, connect)
+        match self.authenticate(host, connect, raw) {
+            Ok(Some(admitted)) => self.open_session(host, connect, admitted),
+            Ok(None) => Flow::Continue,
+            Err(close) => close.into(),
+        }
     }
 
-    /// Goes on with a CONNECT whose authentication exchange has succeeded.
+    /// Goes on with a CONNECT that was kept until its Client was admitted.
     pub(super) fn connect_admitted<H: Host>(
         &mut self,
         host: &mut H,
@@ -45,8 +49,7 @@ impl Connection {
         raw: &[u8],
         admitted: Admitted,
     ) -> Flow {
-        self.admit(admitted);
-        let flow = self.open_session(host, connect);
+        let flow = self.open_session(host, connect, admitted);
         if matches!(flow, Flow::Move(_)) {
             self.connecting.get_or_insert_default().held = raw.to_vec();
         }
@@ -61,12 +64,6 @@ impl Connection {
                 ReasonCode::UNSUPPORTED_PROTOCOL_VERSION,
                 "protocol version not enabled",
             );
-        }
-        if connect.client_id.is_empty()
-            && !may_assign(connect, self.listener.security.allow_zero_length_client_id)
-        {
-            // [MQTT-3.1.3-8], [MQTT-3.1.3-9]
-            return refuse(ReasonCode::CLIENT_IDENTIFIER_NOT_VALID, "empty client identifier");
         }
         if config.connect.max_keep_alive != 0
             && connect.version != Version::V5
@@ -88,30 +85,27 @@ impl Connection {
         Ok(())
     }
 
-    /// `Ok(None)`: an exchange of AUTH packets has begun.
-    fn authenticate<H: Host>(
+    fn open_session<H: Host>(
         &mut self,
         host: &mut H,
         connect: &Connect<'_>,
-        raw: &[u8],
-    ) -> Result<Option<Admitted>, Close> {
-        if let Some(name) = connect.properties.authentication_method {
-            return auth::begin(self, host, connect, name, raw);
-        }
-        host.authenticate(&self.listener, connect.username, connect.password)
-            .map(|()| Some(Admitted { data: None }))
-            .map_err(|reason| Close::refused(reason, "not authorised"))
-    }
-
-    fn open_session<H: Host>(&mut self, host: &mut H, connect: &Connect<'_>) -> Flow {
-        let assigned = connect.client_id.is_empty().then(|| {
-            let prefix = &self.listener.security.auto_id_prefix;
-            assign_client_id(host, prefix)
-        });
-        let client_id: Arc<str> = assigned.as_deref().unwrap_or(connect.client_id).into();
+        admitted: Admitted,
+    ) -> Flow {
+        let identity = admitted.identity.clone();
+        let name = match client_id::choose(&self.listener, host, connect, &identity) {
+            Ok(name) => name,
+            Err(close) => return close.into(),
+        };
+        let Ok(will) = will_of(connect, self.listener.mount_point.as_deref()) else {
+            let reason = ReasonCode::TOPIC_NAME_INVALID;
+            return Close::refused(reason, "will topic too long at its mount point").into();
+        };
+        let client_id: Arc<str> = name.as_str().into();
         let expiry_s = session_expiry(connect, host.config().session.expiry_s);
         let keep_alive = self.settle_keep_alive(host, connect);
-        let answer = Answer { present: false, assigned: assigned.as_deref(), expiry_s, keep_alive };
+        let assigned = name.assigned();
+        let answer = Answer { present: false, assigned, expiry_s, keep_alive };
+        self.admit(admitted);
         if !self.takes_connack(host, connect, answer) {
             return Close::Silent { what: "maximum packet size too small for CONNACK" }.into();
         }
@@ -120,11 +114,17 @@ impl Connection {
             clean_start: connect.clean_start,
             expiry_s,
             version: connect.version,
-            will: will_of(connect).map(Box::new),
+            will: will.map(Box::new),
+            identity: identity.clone(),
+            listener: self.listener.id,
         };
         let (session, present) = match host.open(self.key, request) {
             Opened::Here { session, present } => (session, present),
             Opened::Elsewhere(shard) => return Flow::Move(shard),
+            Opened::Refused => {
+                let reason = ReasonCode::CLIENT_IDENTIFIER_NOT_VALID;
+                return Close::refused(reason, "client identifier belongs to another user").into();
+            }
         };
         self.configure_link(host, connect, session);
         let auth = connect.properties.authentication_method.map(Exchange::running);
@@ -138,7 +138,7 @@ impl Connection {
                 version: connect.version,
                 clean_start: connect.clean_start,
                 keep_alive: connect.keep_alive,
-                username: connect.username.map(Into::into),
+                username: identity.username.as_deref().map(Box::from),
             });
         }
         self.connecting = None;
@@ -168,6 +168,7 @@ impl Connection {
         let link = host.link(self.key);
         link.version = connect.version;
         link.session = Some(session);
+        link.mounted = self.listener.mount_point.as_ref().map(|_| Arc::clone(&self.listener));
         link.send_quota = connect.properties.receive_maximum.min(window);
         link.maximum_packet_size = connect.properties.maximum_packet_size;
         link.aliases = (aliases > 0).then(|| Box::new(AliasLearner::new(aliases)));
@@ -287,21 +288,6 @@ fn is_malformed(reason: ReasonCode) -> bool {
     )
 }
 
-fn may_assign(connect: &Connect<'_>, allowed: bool) -> bool {
-    match connect.version {
-        Version::V5 => allowed,
-        Version::V311 => allowed && connect.clean_start,
-        Version::V31 => false,
-    }
-}
-
-/// A UUID-shaped random identifier behind the configured prefix, as Mosquitto makes it.
-fn assign_client_id<H: Host>(host: &mut H, prefix: &str) -> String {
-    let hex = format!("{:032X}", host.random());
-    let (a, b, c, d, e) = (&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]);
-    format!("{prefix}{a}-{b}-{c}-{d}-{e}")
-}
-
 /// Version 3's Clean Session is Clean Start with an interval of 0 or of no end.
 fn session_expiry(connect: &Connect<'_>, maximum: u32) -> u32 {
     let asked = match connect.version {
@@ -312,15 +298,17 @@ fn session_expiry(connect: &Connect<'_>, maximum: u32) -> u32 {
     asked.min(maximum)
 }
 
-fn will_of(connect: &Connect<'_>) -> Option<Will> {
-    let will = connect.will.as_ref()?;
+/// The Will of the connection, its topic below the listener's mount point.
+fn will_of(connect: &Connect<'_>, mount_point: Option<&str>) -> Result<Option<Will>, TooLong> {
+    let Some(will) = connect.will.as_ref() else { return Ok(None) };
+    let topic = mounted(mount_point, will.topic)?;
     let message = Message::new(MessageInit {
-        topic: will.topic,
+        topic: &topic,
         forward: will.forward,
         payload: will.payload,
         qos: will.qos,
         retain: will.retain,
         ..MessageInit::default()
     });
-    Some(Will { message, delay_s: will.delay_s, message_expiry_s: will.message_expiry })
+    Ok(Some(Will { message, delay_s: will.delay_s, message_expiry_s: will.message_expiry }))
 }

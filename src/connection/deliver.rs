@@ -4,7 +4,7 @@ use super::outgoing::{Expired, Lifetime};
 use super::shape::SPLICE_MIN;
 use super::{Chosen, Link, Outgoing, PayloadRef, Shapes};
 use crate::metrics::DropReason;
-use crate::protocol::{Message, PublishHead, QoS, Version, encode_ack};
+use crate::protocol::{Message, PublishHead, QoS, encode_ack};
 use crate::protocol::{PacketType, ReasonCode};
 use crate::session::{Delivery, QueueLimits, Resend, Session, SubscriptionIds};
 
@@ -99,7 +99,7 @@ pub fn deliver(
         return queue(session, outgoing, qos, target, limits);
     }
     if link.maximum_packet_size != u32::MAX
-        && packet_len(link.version, qos, outgoing, target.ids.as_slice(), expiry)
+        && packet_len(link, qos, outgoing, target.ids.as_slice(), expiry)
             > link.maximum_packet_size as usize
     {
         return Outcome::Dropped(DropReason::Oversize);
@@ -163,35 +163,36 @@ fn queue(
 }
 
 fn packet_len(
-    version: Version,
+    link: &Link,
     qos: QoS,
     outgoing: &Outgoing<'_>,
     ids: &[u32],
     expiry: Option<u32>,
 ) -> usize {
-    head(version, outgoing, qos, ids, expiry).encoded_len()
+    head(link, outgoing, qos, ids, expiry).map_or(0, |head| head.encoded_len())
 }
 
+/// Fails for a topic outside of the Client's mount point.
 fn head<'a>(
-    version: Version,
+    link: &Link,
     outgoing: &Outgoing<'a>,
     qos: QoS,
     ids: &'a [u32],
     expiry: Option<u32>,
-) -> PublishHead<'a> {
-    PublishHead {
-        version,
+) -> Result<PublishHead<'a>, DropReason> {
+    Ok(PublishHead {
+        version: link.version,
         dup: false,
         qos,
         retain: false,
         packet_id: 0,
-        topic: outgoing.topic,
+        topic: link.shown(outgoing.topic).ok_or(DropReason::NotAuthorised)?,
         alias: None,
         message_expiry: expiry,
         subscription_ids: ids,
         forward: outgoing.forward,
         payload_len: outgoing.payload.len(),
-    }
+    })
 }
 
 /// Writes a first PUBLISH of a message being routed, from the encoded shape where one serves.
@@ -206,8 +207,9 @@ fn send(
     expiry: Option<u32>,
     shapes: &mut Shapes,
 ) -> Result<(), DropReason> {
-    if !ids.is_empty() || link.aliases.is_some() || !shapes.is_shared() {
-        let mut head = head(link.version, outgoing, qos, ids, expiry);
+    let own = !ids.is_empty() || link.aliases.is_some() || link.mounted.is_some();
+    if own || !shapes.is_shared() {
+        let mut head = head(link, outgoing, qos, ids, expiry)?;
         head.retain = retain;
         head.packet_id = packet_id;
         let large = (outgoing.payload.len() >= SPLICE_MIN).then(|| outgoing.message());
@@ -278,6 +280,8 @@ pub struct Pumped {
     pub expired: u32,
     /// Messages dropped because the Client takes no packet of that size.
     pub oversize: u32,
+    /// Messages dropped because they are outside of the Client's mount point.
+    pub not_authorised: u32,
 }
 
 /// Sends what waits, as far as the window allows: first what an earlier connection left
@@ -365,6 +369,7 @@ impl Pumped {
     fn count(&mut self, reason: DropReason) {
         match reason {
             DropReason::Oversize => self.oversize += 1,
+            DropReason::NotAuthorised => self.not_authorised += 1,
             _ => self.expired += 1,
         }
     }
@@ -392,7 +397,7 @@ fn write_kept(
         qos: delivery.qos,
         retain: delivery.retain,
         packet_id,
-        topic: message.topic(),
+        topic: link.shown(message.topic()).ok_or(DropReason::NotAuthorised)?,
         alias: None,
         message_expiry: expiry,
         subscription_ids: delivery.subscription_ids.as_slice(),

@@ -1,10 +1,10 @@
 //! What a connection's machine may ask of its shard.
 
 use super::{Event, Link, Outgoing};
-use crate::auth::Methods;
+use crate::auth::{Attempt, Identity, Methods, Refusal};
 use crate::config::{ListenerRuntime, Runtime};
 use crate::metrics::ShardMetrics;
-use crate::protocol::{PacketType, QoS, ReasonCode, SubscribeOptions, Version};
+use crate::protocol::{PacketType, QoS, SubscribeOptions, Version};
 use crate::session::{Session, Will};
 use crate::sync::Arc;
 use crate::util::{Key, Now};
@@ -22,6 +22,10 @@ pub struct OpenSession {
     pub version: Version,
     /// The Will of this connection.
     pub will: Option<Box<Will>>,
+    /// Who the Client is.
+    pub identity: Identity,
+    /// The listener it came by.
+    pub listener: u32,
 }
 
 /// Where the session is.
@@ -36,6 +40,8 @@ pub enum Opened {
     },
     /// On another shard; the connection has to go there.
     Elsewhere(u16),
+    /// It belongs to somebody else.
+    Refused,
 }
 
 /// What became of a PUBLISH.
@@ -76,13 +82,15 @@ pub trait Host {
     fn session(&mut self, session: Key) -> &mut Session;
     /// A packet was written to the connection's link: it is flushed at the end of the turn.
     fn sent(&mut self, connection: Key, packet_type: PacketType);
-    /// User name and password, or their absence, of a Client of that listener.
+    /// Judges a CONNECT of that listener by what it says of its Client.
     fn authenticate(
         &mut self,
+        connection: Key,
         listener: &ListenerRuntime,
-        username: Option<&str>,
-        password: Option<&[u8]>,
+        attempt: Attempt<'_>,
     ) -> Verdict;
+    /// Generation of the policies in force: what was decided under another one is out of date.
+    fn policy_generation(&self) -> u64;
     /// Whether the session's Client may publish to `topic`.
     fn may_publish(&mut self, session: Key, topic: &str) -> bool;
     /// Finds or creates the session, taking over its present connection.
@@ -120,5 +128,20 @@ pub struct Wants {
     pub messages: bool,
 }
 
-/// The answer to user name and password.
-pub type Verdict = Result<(), ReasonCode>;
+/// What becomes of a CONNECT.
+#[derive(Debug)]
+pub enum Verdict {
+    /// The Client is let in.
+    Admitted(Identity),
+    /// It is not.
+    Refused(Refusal),
+    /// Its password would have to be checked, and too many others wait for that.
+    Busy,
+    /// Its password is being checked; [`super::Connection::checked`] hears of the result.
+    Pending {
+        /// Names the check.
+        check: u64,
+        /// Who the Client is if the password is right.
+        identity: Identity,
+    },
+}

@@ -1,7 +1,9 @@
 //! The outgoing side of a connection.
 
 use super::{AliasLearner, CommitQueue};
+use crate::config::ListenerRuntime;
 use crate::protocol::{Message, Version};
+use crate::sync::Arc;
 use crate::util::{Key, OutBuf};
 
 /// A large payload sent by reference.
@@ -25,6 +27,8 @@ pub struct Link {
     pub aliases: Option<Box<AliasLearner>>,
     /// The session served, once CONNECT is through.
     pub session: Option<Key>,
+    /// The listener, if it has a mount point: topics are shown without it.
+    pub mounted: Option<Arc<ListenerRuntime>>,
     /// Largest packet the Client takes, in bytes [MQTT-3.1.2-24].
     pub maximum_packet_size: u32,
     /// QoS 1 and 2 messages that may be in flight: the lower of the Client's Receive Maximum
@@ -49,6 +53,7 @@ impl Default for Link {
             commits: None,
             aliases: None,
             session: None,
+            mounted: None,
             maximum_packet_size: u32::MAX,
             send_quota: 0,
             counted: 0,

@@ -2,8 +2,10 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
+use super::admission::{Admitted, Pending};
 use super::auth::Exchange;
 use super::{AliasTable, Close, Event, Flow, Host, disconnect};
+use crate::auth::PeerIdentity;
 use crate::config::ListenerRuntime;
 use crate::protocol::{
     Packet, PacketType, RawFrame, ReasonCode, Role, Version, decode, decode_publish, packet_size,
@@ -19,6 +21,9 @@ pub(super) enum State {
     AwaitConnect,
     /// CONNECT came with an authentication method; AUTH packets go to and fro [MQTT-4.12.0-2].
     Authenticating(Box<Exchange>),
+    /// CONNECT came with a password that is being checked elsewhere. Nothing more is read until
+    /// the answer is there: what follows may be meant for a session.
+    Pending(Box<Pending>),
     /// CONNACK with success was sent.
     Running(Running),
 }
@@ -38,6 +43,9 @@ pub enum Progress {
     Idle,
     /// Input is left, kept by the machine; call [`Connection::resume`] in the next turn.
     Unfinished,
+    /// A password is being checked: hand over nothing more, and call [`Connection::resume`] once
+    /// [`Connection::checked`] was told the answer.
+    Waiting,
     /// Close the connection.
     Close(Close),
     /// Hand the connection to that shard with [`Connection::park`].
@@ -51,6 +59,7 @@ pub struct Parked {
     listener: Arc<ListenerRuntime>,
     peer: SocketAddr,
     accepted_ms: u64,
+    peer_identity: Option<Box<PeerIdentity>>,
     admitted: Option<Admitted>,
 }
 
@@ -61,16 +70,11 @@ impl Parked {
     }
 }
 
-/// Authentication is done; it isn't repeated when the connection moves to another shard.
-#[derive(Clone, Debug)]
-pub(super) struct Admitted {
-    /// Authentication Data for the CONNACK, from an enhanced method.
-    pub(super) data: Option<Box<[u8]>>,
-}
-
 /// State of a CONNECT under way.
 #[derive(Debug, Default)]
 pub(super) struct Connecting {
+    /// What the transport knows of the peer.
+    pub(super) peer_identity: Option<Box<PeerIdentity>>,
     pub(super) admitted: Option<Admitted>,
     /// A CONNECT whose authentication has just succeeded and whose session lives elsewhere: it
     /// goes ahead of the input to the other shard.
@@ -131,8 +135,13 @@ impl Connection {
     pub fn session(&self) -> Option<Key> {
         match &self.state {
             State::Running(running) => Some(running.session),
-            State::AwaitConnect | State::Authenticating(_) => None,
+            State::AwaitConnect | State::Authenticating(_) | State::Pending(_) => None,
         }
+    }
+
+    /// What the transport knows of the peer, before its first byte is handed over.
+    pub fn identify(&mut self, peer: PeerIdentity) {
+        self.connecting.get_or_insert_default().peer_identity = Some(Box::new(peer));
     }
 
     /// Network address of the Client.
@@ -166,8 +175,10 @@ impl Connection {
             State::Running(_) if self.keep_alive_ms == 0 => None,
             State::Running(_) => Some(self.last_received_ms + u64::from(self.keep_alive_ms)),
             // Counted from accept, and not put off by single bytes.
-            State::AwaitConnect | State::Authenticating(_) => (connect_timeout_ms != 0)
-                .then(|| self.accepted_ms.saturating_add(connect_timeout_ms)),
+            State::AwaitConnect | State::Authenticating(_) | State::Pending(_) => {
+                (connect_timeout_ms != 0)
+                    .then(|| self.accepted_ms.saturating_add(connect_timeout_ms))
+            }
         }
     }
 
@@ -192,8 +203,16 @@ impl Connection {
         stop.unwrap_or(Progress::Idle)
     }
 
-    /// Goes on with input that a spent budget left over.
+    /// Goes on with a CONNECT whose password was checked, and with input that was left over.
     pub fn resume<H: Host>(&mut self, host: &mut H) -> Progress {
+        match self.go_on_pending(host) {
+            Flow::Continue => {}
+            Flow::Close(close) => return self.closed(host, close),
+            Flow::Move(shard) => return Progress::Move(shard),
+        }
+        if self.is_waiting() {
+            return Progress::Waiting;
+        }
         while !self.input.is_empty() {
             match self.run_held(host) {
                 Step::Done => {}
@@ -278,6 +297,7 @@ impl Connection {
                 }
             };
             match flow {
+                Flow::Continue if self.is_waiting() => return (used, Some(Progress::Waiting)),
                 Flow::Continue => {}
                 Flow::Close(close) => return (used, Some(self.closed(host, close))),
                 Flow::Move(shard) => return (used, Some(Progress::Move(shard))),
@@ -304,7 +324,7 @@ impl Connection {
                 }
             }
             State::AwaitConnect => self.version = peek_version(raw).unwrap_or(self.version),
-            State::Running(_) | State::Authenticating(_) => {}
+            State::Running(_) | State::Authenticating(_) | State::Pending(_) => {}
         }
         match decode(frame, self.version, Role::Server) {
             Ok(packet) => self.handle_packet(host, packet, raw),
@@ -331,6 +351,8 @@ impl Connection {
                     _ => Close::refused(ReasonCode::PROTOCOL_ERROR, "packet before CONNACK").into(),
                 };
             }
+            // The driver hands over nothing now.
+            State::Pending(_) => return Flow::Continue,
         };
         match packet {
             Packet::Publish(publish) => self.handle_publish(host, session, &publish),
@@ -375,22 +397,17 @@ impl Connection {
         Progress::Close(close)
     }
 
-    /// Remembers that authentication is done.
-    pub(super) fn admit(&mut self, admitted: Admitted) {
-        self.connecting.get_or_insert_default().admitted = Some(admitted);
-    }
-
     fn holds_connect(&self) -> bool {
         self.connecting.as_ref().is_some_and(|one| !one.held.is_empty())
     }
 
     /// Takes the machine apart for the journey to the shard that has its session.
     pub fn park(mut self) -> Parked {
-        let (mut input, admitted) =
-            self.connecting.take().map(|one| (one.held, one.admitted)).unwrap_or_default();
+        let Connecting { peer_identity, admitted, held: mut input } =
+            self.connecting.take().map(|one| *one).unwrap_or_default();
         input.extend_from_slice(&self.input);
-        let peer = self.peer();
-        Parked { input, listener: self.listener, peer, accepted_ms: self.accepted_ms, admitted }
+        let (peer, accepted_ms) = (self.peer(), self.accepted_ms);
+        Parked { input, listener: self.listener, peer, accepted_ms, peer_identity, admitted }
     }
 
     /// Puts it together again; [`Connection::resume`] then handles the CONNECT.
@@ -399,8 +416,10 @@ impl Connection {
             Self::new(key, parked.listener, parked.peer, connect_size_max, parked.accepted_ms);
         connection.last_received_ms = now_ms;
         *connection.input = parked.input;
-        if let Some(admitted) = parked.admitted {
-            connection.admit(admitted);
+        let (peer_identity, admitted) = (parked.peer_identity, parked.admitted);
+        if peer_identity.is_some() || admitted.is_some() {
+            let held = Vec::new();
+            connection.connecting = Some(Box::new(Connecting { peer_identity, admitted, held }));
         }
         connection
     }

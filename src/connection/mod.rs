@@ -12,8 +12,10 @@
 //! a clock or logs.
 
 mod acks;
+mod admission;
 mod alias;
 mod auth;
+mod client_id;
 mod close;
 mod commit;
 mod connect;
@@ -22,6 +24,7 @@ mod disconnect;
 mod host;
 mod link;
 mod machine;
+mod mount;
 mod outgoing;
 mod publish;
 mod shape;

@@ -1,6 +1,8 @@
 //! An Application Message being routed, borrowed as long as possible.
 
+use crate::auth::Source;
 use crate::protocol::{ForwardProperties, Message, MessageInit, QoS};
+use crate::sync::Arc;
 
 /// A message on its way through the shard. It borrows the publisher's bytes; only when it must
 /// outlive this turn (another shard, a queue, an in-flight window, the retained store, a large
@@ -21,6 +23,8 @@ pub struct Outgoing<'a> {
     pub expires_at_ms: Option<u64>,
     /// [`crate::session::Session::id`] of the publisher; 0 when it is no Client.
     pub publisher: u64,
+    /// Who published it; only of messages to be retained.
+    pub source: Option<Arc<Source>>,
     message: Option<Message>,
 }
 
@@ -73,6 +77,7 @@ impl<'a> Outgoing<'a> {
             retain: init.retain,
             expires_at_ms: init.expires_at_ms,
             publisher: init.publisher,
+            source: None,
             message: None,
         }
     }
@@ -87,6 +92,7 @@ impl<'a> Outgoing<'a> {
             retain: message.retain(),
             expires_at_ms: message.expires_at_ms(),
             publisher: message.publisher(),
+            source: None,
             message: Some(message.clone()),
         }
     }

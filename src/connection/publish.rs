@@ -2,7 +2,8 @@
 
 use super::commit::acknowledge_message;
 use super::machine::TOO_MANY_USER_PROPERTIES;
-use super::{Close, Connection, Event, Flow, Host, Outgoing};
+use super::mount::{TooLong, mounted};
+use super::{AliasTable, Close, Connection, Event, Flow, Host, Outgoing};
 use crate::protocol::{MessageInit, Publish, QoS, ReasonCode, Version};
 use crate::util::Key;
 
@@ -100,8 +101,14 @@ impl Connection {
         let key = self.key;
         let topic = match publish.topic_alias {
             None => publish.topic,
-            Some(alias) => self.resolve(alias, publish.topic)?,
+            Some(alias) => {
+                let maximum = self.listener.topic_alias_maximum;
+                resolve(self.aliases.as_deref_mut(), maximum, alias, publish.topic)?
+            }
         };
+        let topic = mounted(self.listener.mount_point.as_deref(), topic).map_err(|TooLong| {
+            Close::refused(ReasonCode::TOPIC_NAME_INVALID, "topic too long at its mount point")
+        })?;
         let metrics = host.metrics();
         match publish.qos {
             QoS::AtMostOnce => &metrics.publish_received_qos0,
@@ -110,12 +117,12 @@ impl Connection {
         }
         .increment();
         metrics.publish_bytes_received.add(publish.payload.len() as u64);
-        if !host.may_publish(session, topic) {
+        if !host.may_publish(session, &topic) {
             return Ok((ReasonCode::NOT_AUTHORIZED, 0));
         }
         let now = host.now().mono_ms;
         let mut outgoing = Outgoing::borrowed(MessageInit {
-            topic,
+            topic: &topic,
             forward: publish.forward,
             payload: publish.payload,
             qos: publish.qos,
@@ -128,22 +135,6 @@ impl Connection {
         let matched =
             if routed.matched { ReasonCode::SUCCESS } else { ReasonCode::NO_MATCHING_SUBSCRIBERS };
         Ok((matched, routed.commit))
-    }
-
-    fn resolve<'t>(&'t mut self, alias: u16, topic: &'t str) -> Result<&'t str, Close> {
-        let invalid =
-            Close::refused(ReasonCode::TOPIC_ALIAS_INVALID, "topic alias above the maximum");
-        let Some(table) = &mut self.aliases else { return Err(invalid) };
-        if !topic.is_empty() {
-            return if table.set(alias, topic) { Ok(topic) } else { Err(invalid) };
-        }
-        if alias > self.listener.topic_alias_maximum {
-            return Err(invalid); // [MQTT-3.3.2-9]
-        }
-        table.get(alias).ok_or(Close::refused(
-            ReasonCode::PROTOCOL_ERROR, // [MQTT-3.3.2-7]
-            "topic alias was never set",
-        ))
     }
 
     fn acknowledge_publish<H: Host>(
@@ -167,4 +158,25 @@ impl Connection {
         };
         host.log(event);
     }
+}
+
+/// The topic that `alias` stands for, or is bound to by this packet.
+fn resolve<'t>(
+    table: Option<&'t mut AliasTable>,
+    maximum: u16,
+    alias: u16,
+    topic: &'t str,
+) -> Result<&'t str, Close> {
+    let invalid = Close::refused(ReasonCode::TOPIC_ALIAS_INVALID, "topic alias above the maximum");
+    let Some(table) = table else { return Err(invalid) };
+    if !topic.is_empty() {
+        return if table.set(alias, topic) { Ok(topic) } else { Err(invalid) };
+    }
+    if alias > maximum {
+        return Err(invalid); // [MQTT-3.3.2-9]
+    }
+    table.get(alias).ok_or(Close::refused(
+        ReasonCode::PROTOCOL_ERROR, // [MQTT-3.3.2-7]
+        "topic alias was never set",
+    ))
 }

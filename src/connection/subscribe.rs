@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 
+use super::mount::mounted;
 use super::within::{ANSWER_TOO_LARGE, write_within};
 use super::{Close, Connection, Event, Flow, Host, SubscribeRequest};
 use crate::protocol::{
@@ -80,7 +81,10 @@ impl Connection {
             return Ok(ReasonCode::WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED);
         }
         options.qos = options.qos.min(QoS::from_u8(self.listener.max_qos).unwrap_or(options.qos));
-        let request = SubscribeRequest { filter: plain, group, options, subscription_id };
+        let Ok(filter) = mounted(self.listener.mount_point.as_deref(), plain) else {
+            return Ok(ReasonCode::TOPIC_FILTER_INVALID);
+        };
+        let request = SubscribeRequest { filter: &filter, group, options, subscription_id };
         Ok(ReasonCode(host.subscribe(session, request) as u8))
     }
 
@@ -103,7 +107,8 @@ impl Connection {
     ) -> Flow {
         let mut codes = Codes::new();
         for filter in unsubscribe.filters.iter() {
-            let code = unsubscribe_one(host, session, filter);
+            let mount = self.listener.mount_point.as_deref();
+            let code = unsubscribe_one(host, session, mount, filter);
             if host.wants().subscriptions {
                 let client_id = (*host.session(session).client_id).into();
                 host.log(Event::Unsubscribed { client_id, filter: filter.into() });
@@ -123,7 +128,12 @@ impl Connection {
     }
 }
 
-fn unsubscribe_one<H: Host>(host: &mut H, session: Key, filter: &str) -> ReasonCode {
+fn unsubscribe_one<H: Host>(
+    host: &mut H,
+    session: Key,
+    mount: Option<&str>,
+    filter: &str,
+) -> ReasonCode {
     let (group, plain) = match split_shared(filter) {
         Ok(Some((group, plain))) => (Some(group), plain),
         Ok(None) => (None, filter),
@@ -132,7 +142,8 @@ fn unsubscribe_one<H: Host>(host: &mut H, session: Key, filter: &str) -> ReasonC
     if let Err(error) = check_topic_filter(plain) {
         return error.reason;
     }
-    if host.unsubscribe(session, plain, group) {
+    let Ok(plain) = mounted(mount, plain) else { return ReasonCode::TOPIC_FILTER_INVALID };
+    if host.unsubscribe(session, &plain, group) {
         ReasonCode::SUCCESS
     } else {
         ReasonCode::NO_SUBSCRIPTION_EXISTED // [MQTT-3.11.3-2]

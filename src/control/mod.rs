@@ -6,6 +6,8 @@
 //!   shards, reloads the configuration, and stops.
 //! - [`metrics`] samples the shards' counters and decides the memory pressure.
 //! - [`sys`] keeps the topics below `$SYS` up to date.
+//! - [`AccessFiles`] reads password and access control files before a configuration comes into
+//!   force; [`Passwords`] checks passwords on threads of its own.
 //! - [`signals`] turns signals into messages to the supervisor.
 //!
 //! # When an actor panics
@@ -23,11 +25,14 @@ pub mod keeper;
 pub mod listeners;
 pub mod log;
 pub mod metrics;
+pub mod random;
 pub mod signals;
 pub mod sys;
 
+mod access;
 mod estate;
 mod lifecycle;
+mod passwords;
 mod plane;
 mod prepare;
 mod pressure;
@@ -36,8 +41,10 @@ mod run;
 mod supervisor;
 mod watch;
 
+pub use access::AccessFiles;
 pub use estate::Estate;
 pub use lifecycle::{Lifecycle, Phase};
+pub use passwords::Passwords;
 pub use plane::DataPlane;
 pub use prepare::{Prepare, Steps, prepare};
 pub use remote::Remote;

@@ -46,6 +46,9 @@ macro_rules! for_each_metric {
             Gauge clients_connected "Clients past CONNACK";
             Gauge connections_paused "Connections not read because a mailbox they feed is full";
             Counter connects_refused "CONNECT packets answered with a refusal";
+            Counter passwords_checked "Passwords handed over to be checked";
+            Counter passwords_remembered "Passwords found right without a check, shortly after one";
+            Counter passwords_refused_busy "CONNECTs refused since too many passwords waited";
             Counter connects_timed_out "Connections closed for want of a complete CONNECT";
             Counter connects_taken_over "Connections ended because their Client connected again";
             Counter keep_alive_expired "Connections closed for want of traffic";

@@ -262,6 +262,16 @@ impl Inflight {
         }
     }
 
+    /// The messages that [`Self::next_resend`] has still to come to, with their packet identifiers.
+    pub fn to_resend(&self) -> impl Iterator<Item = (u16, &Delivery)> {
+        let slots = (0..).zip(&self.slots).map(|(at, slot)| (advance(self.base, at), slot));
+        let all = self.stuck.iter().map(|(id, slot)| (*id, slot)).chain(slots);
+        all.skip(self.resend).filter_map(|(id, slot)| match slot {
+            Slot::Published(delivery) => Some((id, delivery)),
+            Slot::Done | Slot::Released { .. } => None,
+        })
+    }
+
     /// Ends the exchange `id` without an acknowledgement: its message may no longer be sent
     /// (too large for the Client, expired).
     pub fn abandon(&mut self, id: u16) -> Option<Delivery> {

@@ -70,6 +70,8 @@ pub struct Session {
     pub timer_ms: u64,
     /// Session Expiry Interval in seconds; [`NEVER_EXPIRES`] for no end.
     pub expiry_s: u32,
+    /// The listener of the last connection: its rules hold for what comes while there is none.
+    pub listener: u32,
     /// The log has said that messages for this session are being dropped.
     pub drop_noted: bool,
     /// Protocol version of the last connection.
@@ -96,6 +98,7 @@ impl Session {
             will_at_ms: u64::MAX,
             timer_ms: u64::MAX,
             expiry_s: 0,
+            listener: 0,
             drop_noted: false,
             version,
             gathered: (0, 0),

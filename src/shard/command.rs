@@ -5,9 +5,10 @@ use std::any::Any;
 use smallvec::SmallVec;
 
 use super::Settings;
+use crate::auth::Source;
 use crate::connection::Parked;
 use crate::protocol::Message;
-use crate::router::{FilterId, Group};
+use crate::router::{FilterId, Group, ShardSet};
 use crate::sync::Arc;
 use crate::util::Key;
 
@@ -27,7 +28,7 @@ pub enum Command {
         /// The group.
         group: Arc<Group>,
         /// Shards that found no member.
-        attempts: u16,
+        tried: ShardSet,
     },
     /// The sender's topic belongs to this shard: store if retained, then route.
     ByOwner {
@@ -39,6 +40,8 @@ pub enum Command {
         origin: u16,
         /// The acknowledgement that waits there.
         commit: Option<Commit>,
+        /// Who published it, to be kept with it.
+        source: Option<Arc<Source>>,
     },
     /// A [`Command::ByOwner`] with that topic hash was routed.
     OwnerDone {
@@ -55,6 +58,15 @@ pub enum Command {
     Announce(Message),
     /// A connection whose session lives here.
     Adopt(Box<Adopt>),
+    /// A connection's password was checked.
+    Checked {
+        /// The connection, if it is still there.
+        connection: Key,
+        /// Names the check.
+        check: u64,
+        /// Whether the password is right.
+        right: bool,
+    },
     /// Another configuration is in force.
     Apply(Arc<Settings>),
     /// Stop accepting, say goodbye to every Client, close.

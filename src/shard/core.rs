@@ -4,12 +4,14 @@ use std::rc::Rc;
 
 use hashbrown::HashMap;
 
+use super::access::AccessTable;
+use super::retain::Retained;
 use super::route::{Gathered, Route};
 use super::{Command, Settings, Shared};
+use crate::auth::Policies;
 use crate::config::Runtime;
 use crate::connection::{Close, DeliverLimits, Event, Link, Shapes, Wants};
 use crate::metrics::{DropReason, ShardMetrics};
-use crate::protocol::Message;
 use crate::router::{Matches, RetainedStore, Stamp, SubscriptionTable, TopicCache};
 use crate::session::{QueueFull, QueueLimits, Session};
 use crate::sync::Arc;
@@ -56,6 +58,8 @@ pub struct Core {
     pub(super) id: u16,
     pub(super) now: Now,
     pub(super) config: Arc<Runtime>,
+    pub(super) policies: Arc<Policies>,
+    pub(super) access: AccessTable,
     pub(super) limits: DeliverLimits,
     pub(super) wants: Wants,
     pub(super) shared: Arc<Shared>,
@@ -68,7 +72,7 @@ pub struct Core {
     pub(super) gathered: Vec<Gathered>,
     pub(super) gathering: u32,
     pub(super) group_turn: u64,
-    pub(super) retained: RetainedStore<Message>,
+    pub(super) retained: RetainedStore<Retained>,
     /// How many of those are the broker's own, below `$SYS`.
     pub(super) retained_own: u32,
     pub(super) sweep_after: Option<Box<str>>,
@@ -100,6 +104,8 @@ pub struct Core {
     pub(super) answers: Vec<(u16, Command)>,
     /// Commits begun.
     pub(super) commits: u64,
+    /// Checks of passwords begun.
+    pub(super) checks: u64,
     next_session: u64,
 }
 
@@ -142,7 +148,10 @@ impl Core {
             replays: 0,
             answers: Vec::new(),
             commits: 0,
+            checks: 0,
             next_session: 0,
+            policies: Arc::clone(&settings.policies),
+            access: AccessTable::default(),
             config,
             shared,
         }
@@ -161,6 +170,7 @@ impl Core {
     pub(super) fn apply(&mut self, settings: Arc<Settings>) {
         self.limits = limits(&settings.runtime, self.now);
         self.config = Arc::clone(&settings.runtime);
+        self.policies = Arc::clone(&settings.policies);
     }
 
     /// A session id that no other session of the process has or had.

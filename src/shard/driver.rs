@@ -56,7 +56,7 @@ struct Wire {
     hangup: bool,
     /// The shard has unfinished input of it.
     unfinished: bool,
-    /// Stands in the run queue, or among the held back.
+    /// Stands in the run queue, among the held back, or waits for its password to be checked.
     queued: bool,
 }
 
@@ -195,6 +195,12 @@ impl Driver {
                 return true;
             }
             Served::Closed => {}
+            Served::Waiting => {
+                // Counts as queued, so that readiness alone does not serve it.
+                if let Some(wire) = self.wire(key) {
+                    wire.queued = true;
+                }
+            }
             Served::Unfinished => {
                 if let Some(wire) = self.wire(key) {
                     wire.unfinished = true;
@@ -258,6 +264,13 @@ impl Driver {
                     }
                     self.enqueue(key);
                 }
+            }
+            Some(Command::Checked { connection, .. }) => {
+                if let Some(wire) = self.wire(connection) {
+                    wire.unfinished = true;
+                    wire.queued = false;
+                }
+                self.enqueue(connection);
             }
             Some(Command::Driver(command)) => {
                 if let Ok(command) = command.downcast::<DriverCommand>() {

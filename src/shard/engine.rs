@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use super::core::{Core, Timer, UNFLUSHED_MAX};
 use super::{Command, Settings, Shared};
+use crate::auth::PeerIdentity;
 use crate::config::{ListenerRuntime, Runtime};
 use crate::connection::{
     Close, Connection, Event, Link, Parked, Progress, Wants, write_disconnect,
@@ -19,6 +20,9 @@ pub enum Served {
     Idle,
     /// Input is left: call [`Shard::resume`] in the next turn. Read nothing more until then.
     Unfinished,
+    /// A password is being checked: read nothing more, and call [`Shard::resume`] when
+    /// [`Shard::command`] gives back [`Command::Checked`] for the connection.
+    Waiting,
     /// The connection is over; flush it once more, then remove it.
     Closed,
     /// The connection's session lives on that shard: call [`Shard::park`].
@@ -45,7 +49,7 @@ pub(super) struct Seat {
 /// [`take_dirty`](Self::take_dirty) names, and ends with [`end_turn`](Self::end_turn).
 pub struct Shard {
     /// One for each link, at the same index.
-    seats: Vec<Option<Seat>>,
+    pub(super) seats: Vec<Option<Seat>>,
     pub(super) core: Core,
     pub(super) due: Vec<Timer>,
 }
@@ -141,6 +145,7 @@ impl Shard {
                 Served::Idle
             }
             Progress::Unfinished => Served::Unfinished,
+            Progress::Waiting => Served::Waiting,
             Progress::Close(close) => {
                 self.finish(key, close);
                 Served::Closed
@@ -166,6 +171,13 @@ impl Shard {
     pub fn gone(&mut self, key: Key) {
         self.finish(key, Close::PeerGone);
         self.close_ended();
+    }
+
+    /// What the transport knows of a peer, before its first byte is handed over.
+    pub fn identify(&mut self, key: Key, peer: PeerIdentity) {
+        if let Some(seat) = self.seat_mut(key) {
+            seat.connection.identify(peer);
+        }
     }
 
     /// Says goodbye with a reason and closes.
@@ -290,6 +302,15 @@ impl Shard {
                 self.drain();
                 Some(Command::Drain)
             }
+            Some(Command::Checked { connection, check, right }) => {
+                // The connection may be gone, or its check out of date.
+                let seat = self.seat_mut(connection)?;
+                seat.connection.checked(check, right).then_some(Command::Checked {
+                    connection,
+                    check,
+                    right,
+                })
+            }
             other => other,
         }
     }
@@ -361,33 +382,6 @@ impl Shard {
     /// The shared structures.
     pub fn shared(&self) -> &Arc<Shared> {
         &self.core.shared
-    }
-
-    /// Another configuration comes into force.
-    ///
-    /// Connections take over what has changed for their listener; those whose listener is gone
-    /// are ended, since nothing says any more what they may do.
-    pub fn apply(&mut self, settings: Arc<Settings>) {
-        self.core.apply(settings);
-        let keys: Vec<Key> = self.core.links.iter().map(|(key, _)| key).collect();
-        for key in keys {
-            let runtime = Arc::clone(&self.core.config);
-            let Some(seat) = self.seat_mut(key) else { continue };
-            match runtime.listener(seat.connection.listener().id) {
-                Some(listener) => seat.connection.relisten(Arc::clone(listener)),
-                None => self.dismiss(key),
-            }
-        }
-        self.close_ended();
-    }
-
-    fn dismiss(&mut self, key: Key) {
-        let close = Close::refused(ReasonCode::ADMINISTRATIVE_ACTION, "its listener was removed");
-        if self.core.links.get(key).is_some_and(|link| link.session.is_some()) {
-            self.close_with_goodbye(key, close);
-        } else {
-            self.finish(key, close);
-        }
     }
 
     /// Which events the log wants.

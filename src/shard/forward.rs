@@ -11,11 +11,13 @@ impl Core {
             Command::Deliver { message, filters } => {
                 self.deliver_filters(&mut Outgoing::kept(&message), &filters);
             }
-            Command::DeliverGroup { message, group, attempts } => {
-                self.deliver_member(&group, &mut Outgoing::kept(&message), attempts);
+            Command::DeliverGroup { message, group, tried } => {
+                self.deliver_member(&group, &mut Outgoing::kept(&message), tried);
             }
-            Command::ByOwner { message, hash, origin, commit } => {
-                self.publish_owned(&message, hash, origin, commit);
+            Command::ByOwner { message, hash, origin, commit, source } => {
+                let mut outgoing = Outgoing::kept(&message);
+                outgoing.source = source;
+                self.publish_owned(&mut outgoing, hash, origin, commit);
             }
             Command::OwnerDone { hash, commit } => self.owner_done(hash, commit),
             Command::Announce(message) => self.announce(&message),

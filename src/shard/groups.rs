@@ -1,8 +1,10 @@
 //! Shared subscriptions: the publisher's shard picks the shard, that shard picks the member.
 
 use super::Command;
+use super::access::Guard;
 use super::core::Core;
 use super::route::unpack;
+use crate::auth::Access;
 use crate::config::SharedStrategy;
 use crate::connection::{Outcome, Outgoing, Target};
 use crate::metrics::DropReason;
@@ -17,15 +19,17 @@ impl Core {
     pub(super) fn deliver_group(&mut self, group: &Arc<Group>, outgoing: &mut Outgoing<'_>) {
         let turn = self.group_sequence(outgoing);
         match group.pick_shard(turn, &ShardSet::default()) {
-            Some(shard) if shard == self.id => self.deliver_member(group, outgoing, 0),
-            Some(shard) => self.send_group(shard, group, outgoing.message(), 0),
+            Some(shard) if shard == self.id => {
+                self.deliver_member(group, outgoing, ShardSet::EMPTY);
+            }
+            Some(shard) => self.send_group(shard, group, outgoing.message(), ShardSet::EMPTY),
             None => self.count_drop(DropReason::NoGroupMember),
         }
     }
 
-    fn send_group(&mut self, shard: u16, group: &Arc<Group>, message: Message, attempts: u16) {
+    fn send_group(&mut self, shard: u16, group: &Arc<Group>, message: Message, tried: ShardSet) {
         let group = Arc::clone(group);
-        self.send(shard, Command::DeliverGroup { message, group, attempts });
+        self.send(shard, Command::DeliverGroup { message, group, tried });
     }
 
     /// What the shards are picked by: a turn, or what the strategy holds together.
@@ -41,13 +45,13 @@ impl Core {
         }
     }
 
-    /// Gives the message to a member on this shard; when the last one has just left, to another
-    /// shard.
+    /// Gives the message to a member on this shard that may read it; when there is none, because
+    /// the last one has just left or for want of rights, to another shard.
     pub(super) fn deliver_member(
         &mut self,
         group: &Arc<Group>,
         outgoing: &mut Outgoing<'_>,
-        attempts: u16,
+        tried: ShardSet,
     ) {
         let hash = match self.config.features.shared_strategy {
             SharedStrategy::HashTopic => self.shared.topic_hash(outgoing.topic),
@@ -56,13 +60,21 @@ impl Core {
         let strategy = pick_strategy(self.config.features.shared_strategy);
         self.shapes.reset(false);
         let sessions = &self.sessions;
-        let queued = |session: Key| sessions.get(session).map(|s| s.queue.len() + s.inflight.len());
+        let mut guard = Guard::new(&self.policies, &mut self.access);
+        let queued = |key: Key| {
+            let session = sessions.get(key)?;
+            // Whoever may not read it would take it away from those who may.
+            let may = guard
+                .as_mut()
+                .is_none_or(|guard| guard.allows(key, session, outgoing.topic, Access::Read));
+            may.then(|| session.queue.len() + session.inflight.len())
+        };
         let member = self
             .table
             .group_of(group.id)
             .and_then(|slot| self.table.pick(slot, strategy, hash, queued));
         let Some(member) = member else {
-            return self.pass_on(group, outgoing, attempts + 1);
+            return self.pass_on(group, outgoing, tried);
         };
         let options = unpack(member.options);
         let target = Target {
@@ -79,15 +91,11 @@ impl Core {
         }
     }
 
-    fn pass_on(&mut self, group: &Arc<Group>, outgoing: &mut Outgoing<'_>, attempts: u16) {
-        let mut exclude = ShardSet::default();
-        exclude.insert(self.id);
-        let next = group.pick_shard(u64::from(attempts), &exclude);
-        match next {
-            Some(shard) if usize::from(attempts) < self.shared.shards() => {
-                self.send_group(shard, group, outgoing.message(), attempts);
-            }
-            _ => self.count_drop(DropReason::NoGroupMember),
+    fn pass_on(&mut self, group: &Arc<Group>, outgoing: &mut Outgoing<'_>, mut tried: ShardSet) {
+        tried.insert(self.id);
+        match group.pick_shard(tried.len() as u64, &tried) {
+            Some(shard) => self.send_group(shard, group, outgoing.message(), tried),
+            None => self.count_drop(DropReason::NoGroupMember),
         }
     }
 

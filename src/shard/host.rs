@@ -2,13 +2,13 @@
 
 use super::core::{Core, DELIVERIES_MAX};
 use super::sessions::may_publish_to;
-use crate::auth::Methods;
+use crate::auth::{Access, Attempt, Methods};
 use crate::config::{ListenerRuntime, Runtime};
 use crate::connection::{
     Event, Host, Link, OpenSession, Opened, Outgoing, Routed, SubscribeRequest, Verdict, Wants,
 };
 use crate::metrics::{DropReason, ShardMetrics};
-use crate::protocol::{PacketType, QoS, ReasonCode};
+use crate::protocol::{PacketType, QoS};
 use crate::session::{Session, SubscriptionRef};
 use crate::sync::Arc;
 use crate::util::{Key, Now};
@@ -47,16 +47,19 @@ impl Host for Core {
 
     fn authenticate(
         &mut self,
+        connection: Key,
         listener: &ListenerRuntime,
-        _username: Option<&str>,
-        _password: Option<&[u8]>,
+        attempt: Attempt<'_>,
     ) -> Verdict {
-        // Nobody's name can be checked, so it is all or none.
-        if listener.security.allow_anonymous { Ok(()) } else { Err(ReasonCode::NOT_AUTHORIZED) }
+        self.judge(connection, listener.id, attempt)
     }
 
-    fn may_publish(&mut self, _session: Key, topic: &str) -> bool {
-        let may = may_publish_to(topic);
+    fn policy_generation(&self) -> u64 {
+        self.policies.generation()
+    }
+
+    fn may_publish(&mut self, session: Key, topic: &str) -> bool {
+        let may = may_publish_to(topic) && self.allows(session, topic, Access::Write);
         if !may {
             self.count_drop(DropReason::NotAuthorised);
         }
@@ -69,6 +72,10 @@ impl Host for Core {
 
     fn publish(&mut self, connection: Key, outgoing: &mut Outgoing<'_>) -> Routed {
         let for_whom = (outgoing.qos != QoS::AtMostOnce).then_some(connection);
+        if outgoing.retain && self.config.check_retain_source {
+            let session = self.links.get(connection).and_then(|link| link.session);
+            outgoing.source = session.and_then(|session| self.source(session));
+        }
         self.publish_message(outgoing, for_whom)
     }
 

@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use super::command::Adopt;
 use super::{Command, Served, Settings, Shard, Shared};
-use crate::auth::Methods;
+use crate::auth::{Methods, PeerIdentity};
 use crate::config::table::Listener;
 use crate::config::{Config, ListenerRuntime, Runtime};
 use crate::sync::Arc;
@@ -47,9 +47,14 @@ pub struct Memory {
 impl Memory {
     /// A broker with `config`, of `shards` shards, at time zero.
     pub fn new(shards: usize, config: Runtime, methods: Methods) -> Self {
+        Self::with(shards, Arc::new(Settings::from(config)), methods)
+    }
+
+    /// A broker with these settings, of `shards` shards, at time zero.
+    pub fn with(shards: usize, settings: Arc<Settings>, methods: Methods) -> Self {
         let now = Now { mono_ms: 1, wall_s: 0 };
-        let listener = config.listeners.first().cloned().unwrap_or_else(default_listener);
-        let settings = Arc::new(Settings::from(config));
+        let listeners = &settings.runtime.listeners;
+        let listener = listeners.first().cloned().unwrap_or_else(default_listener);
         let config = Arc::clone(&settings.runtime);
         let shared = Arc::new(Shared::new(shards, config.turn.mailbox_high_water, methods));
         let shard = |id| Shard::new(id, Arc::clone(&shared), Arc::clone(&settings), now);
@@ -97,6 +102,17 @@ impl Memory {
         }
     }
 
+    /// What the transport knows of the peer; before it sends anything.
+    pub fn identify(&mut self, wire: Wire, peer: PeerIdentity) {
+        let place = self.places[wire.0 as usize];
+        self.shards[usize::from(place.shard)].identify(place.key, peer);
+    }
+
+    /// Other settings come into force on one shard; the others are still to hear of them.
+    pub fn apply(&mut self, shard: u16, settings: Arc<Settings>) {
+        self.shards[usize::from(shard)].apply(settings);
+    }
+
     /// The network connection breaks.
     pub fn cut(&mut self, wire: Wire) {
         let place = self.places[wire.0 as usize];
@@ -107,7 +123,7 @@ impl Memory {
 
     fn after(&mut self, wire: Wire, served: Served) {
         match served {
-            Served::Idle | Served::Closed => {}
+            Served::Idle | Served::Waiting | Served::Closed => {}
             Served::Unfinished => self.unfinished.push_back(wire),
             Served::Moving(to) => {
                 let place = self.places[wire.0 as usize];
@@ -148,8 +164,13 @@ impl Memory {
     }
 
     fn command(&mut self, shard: u16, command: Command) {
-        let Some(Command::Adopt(adopt)) = self.shards[usize::from(shard)].command(command) else {
-            return;
+        let adopt = match self.shards[usize::from(shard)].command(command) {
+            Some(Command::Adopt(adopt)) => adopt,
+            Some(Command::Checked { connection, .. }) => {
+                let wire = self.wires[usize::from(shard)][connection.index as usize];
+                return self.unfinished.push_back(wire);
+            }
+            _ => return,
         };
         let Ok(wire) = adopt.wire.downcast::<Wire>() else { return };
         let key = self.shards[usize::from(shard)].adopt(adopt.parked);

@@ -14,7 +14,9 @@
 //! its topic's hash names. Shared between shards are the routing trie, the directory, the
 //! mailboxes and the counters ([`Shared`]), nothing else.
 
+mod access;
 mod admission;
+mod authenticate;
 mod command;
 mod core;
 mod driver;
@@ -25,6 +27,7 @@ mod handle;
 mod host;
 mod logging;
 pub mod memory;
+mod recheck;
 mod replay;
 mod retain;
 mod route;

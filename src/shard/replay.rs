@@ -1,9 +1,11 @@
 //! Retained Messages for new subscriptions: pulled a page at a time, sent as the socket drains.
 
 use super::Command;
+use super::access::Guard;
 use super::command::{RetainedPage, RetainedPull};
 use super::core::Core;
 use super::route::count_sent;
+use crate::auth::Access;
 use crate::connection::send_retained;
 use crate::metrics::DropReason;
 use crate::protocol::Message;
@@ -69,6 +71,14 @@ impl Core {
                 return self.next_page(key);
             }
             Ok(Some((message, ..))) if replay.was_overtaken(message.topic()) => Ok(false),
+            Ok(Some((message, ..)))
+                if Guard::new(&self.policies, &mut self.access).is_some_and(|mut g| {
+                    !g.allows(key, session, message.topic(), Access::Read)
+                }) =>
+            {
+                self.shared.metrics[usize::from(self.id)].dropped(DropReason::NotAuthorised);
+                Ok(false)
+            }
             Ok(Some((message, qos, id))) => {
                 let metrics = &self.shared.metrics[usize::from(self.id)];
                 match send_retained(session, link, &message, qos, id, &self.limits) {
@@ -133,8 +143,10 @@ impl Core {
     }
 
     fn scan_retained(&self, filter: &str, after: Option<&str>) -> (Vec<Message>, Option<Box<str>>) {
-        let mut messages = Vec::new();
-        match self.retained.scan(filter, after, PAGE, PAGE_EXAMINED, &mut messages) {
+        let mut found = Vec::new();
+        let state = self.retained.scan(filter, after, PAGE, PAGE_EXAMINED, &mut found);
+        let messages = found.into_iter().filter_map(|one| self.still_retained(one)).collect();
+        match state {
             ScanState::Done => (messages, None),
             ScanState::More(last) => (messages, Some(last)),
         }

@@ -9,9 +9,12 @@
 use super::Command;
 use super::command::Commit;
 use super::core::{Core, Timer};
+use super::sessions::may_publish_to;
+use crate::auth::Source;
 use crate::connection::{Outgoing, Routed, committed};
 use crate::protocol::{Message, PacketType};
 use crate::router::{RetainedItem, ScanState};
+use crate::sync::Arc;
 use crate::util::Key;
 
 /// How often expired Retained Messages are looked for.
@@ -22,20 +25,27 @@ const SWEEP_BUDGET: usize = 2_048;
 /// Whether a topic is one that only the broker publishes to. It never takes such a Retained Message
 /// back, and Clients cannot.
 fn is_own(topic: &str) -> bool {
-    topic.starts_with("$SYS/")
+    topic.starts_with("$SYS/") && !may_publish_to(topic)
 }
 
-impl RetainedItem for Message {
+/// A Retained Message with whoever published it.
+#[derive(Clone, Debug)]
+pub(super) struct Retained {
+    message: Message,
+    source: Option<Arc<Source>>,
+}
+
+impl RetainedItem for Retained {
     fn topic(&self) -> &str {
-        Self::topic(self)
+        self.message.topic()
     }
 
     fn footprint(&self) -> usize {
-        Self::footprint(self)
+        self.message.footprint() + size_of::<Option<Arc<Source>>>()
     }
 
     fn expires_at_ms(&self) -> Option<u64> {
-        Self::expires_at_ms(self)
+        self.message.expires_at_ms()
     }
 }
 
@@ -61,7 +71,8 @@ impl Core {
         *self.via_owner.entry(hash).or_insert(0) += 1;
         let commit = connection.map(|connection| self.next_commit(connection));
         let message = outgoing.message();
-        self.send(owner, Command::ByOwner { message, hash, origin: self.id, commit });
+        let source = outgoing.source.take();
+        self.send(owner, Command::ByOwner { message, hash, origin: self.id, commit, source });
         Routed { matched, commit: commit.map_or(0, |commit| commit.number) }
     }
 
@@ -76,12 +87,12 @@ impl Core {
     /// Another shard's message of a topic owned here.
     pub(super) fn publish_owned(
         &mut self,
-        message: &Message,
+        outgoing: &mut Outgoing<'_>,
         hash: u64,
         origin: u16,
         commit: Option<Commit>,
     ) {
-        self.route_owned(&mut Outgoing::kept(message), hash);
+        self.route_owned(outgoing, hash);
         self.answers.push((origin, Command::OwnerDone { hash, commit }));
     }
 
@@ -126,13 +137,22 @@ impl Core {
             // [MQTT-3.3.1-6], [MQTT-3.3.1-7]
             self.retained.remove(outgoing.topic);
         } else {
-            let replaced = self.retained.set(outgoing.message()).is_some();
+            let source = outgoing.source.take();
+            let retained = Retained { message: outgoing.message(), source };
+            let replaced = self.retained.set(retained).is_some();
             self.retained_own += u32::from(!replaced && is_own(outgoing.topic));
             if expires {
                 self.arm_sweep();
             }
         }
         self.count_retained();
+    }
+
+    /// The message, unless its publisher may not publish to its topic any more.
+    pub(super) fn still_retained(&self, retained: Retained) -> Option<Message> {
+        let source = retained.source.filter(|_| self.config.check_retain_source);
+        let may = self.may_write(source.as_deref(), retained.message.topic());
+        may.then_some(retained.message)
     }
 
     fn count_retained(&self) {

@@ -5,7 +5,9 @@ use std::rc::Rc;
 use smallvec::SmallVec;
 
 use super::Command;
+use super::access::Guard;
 use super::core::Core;
+use crate::auth::Access;
 use crate::connection::{
     Close, DeliverLimits, Event, Link, Outcome, Outgoing, Routed, Shapes, Target, deliver,
 };
@@ -75,6 +77,8 @@ pub(super) struct Delivering<'c> {
     deliveries: &'c mut usize,
     /// Memory is short: QoS 0 is given up first, then what would have to be queued.
     pressure: u8,
+    /// Who may read what, while anybody is restricted.
+    guard: Option<Guard<'c>>,
 }
 
 impl Delivering<'_> {
@@ -85,6 +89,12 @@ impl Delivering<'_> {
             self.metrics.dropped(DropReason::SessionGone);
             return Outcome::Dropped(DropReason::SessionGone);
         };
+        if let Some(guard) = &mut self.guard
+            && !guard.allows(key, session, outgoing.topic, Access::Read)
+        {
+            self.metrics.dropped(DropReason::NotAuthorised);
+            return Outcome::Dropped(DropReason::NotAuthorised);
+        }
         let qos = outgoing.qos.min(target.qos);
         let connection = session.connection;
         let mut link = connection.and_then(|connection| self.links.get_mut(connection));
@@ -212,6 +222,7 @@ impl Core {
             unflushed: &mut self.unflushed,
             deliveries: &mut self.deliveries,
             pressure: self.shared.pressure(),
+            guard: Guard::new(&self.policies, &mut self.access),
         };
         (&mut self.table, delivering)
     }

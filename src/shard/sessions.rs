@@ -1,9 +1,11 @@
 //! The life of a session: open, take over, resume, detach, end.
 
+use super::access::SessionClaim;
 use super::core::{Core, Timer};
+use crate::auth::Source;
 use crate::connection::{Close, OpenSession, Opened, Outgoing, pump, write_disconnect};
 use crate::metrics::DropReason;
-use crate::protocol::{Message, MessageInit, PacketType, ReasonCode};
+use crate::protocol::{Message, MessageInit, PacketType, ReasonCode, filter_matches};
 use crate::router::Group;
 use crate::session::{Claim, NEVER_EXPIRES, Session, SubscriptionRef, Will};
 use crate::sync::Arc;
@@ -21,6 +23,10 @@ impl Core {
                 }
                 Claim::Existing(home) => home.session,
             };
+            let claim = self.claim_of(home, &request.identity);
+            if claim == SessionClaim::Foreign {
+                return Opened::Refused;
+            }
             let present = self.sessions.get(home).and_then(|session| session.connection);
             if let Some(old) = present {
                 self.metrics().connects_taken_over.increment();
@@ -29,7 +35,7 @@ impl Core {
             if !self.sessions.contains(home) {
                 continue; // It ended with its connection (Session Expiry Interval 0).
             }
-            if request.clean_start {
+            if request.clean_start || claim == SessionClaim::Abandoned {
                 self.end_session(home); // [MQTT-3.1.2-4]
                 continue;
             }
@@ -43,7 +49,9 @@ impl Core {
         session.connection = Some(connection);
         session.expiry_s = request.expiry_s;
         session.will = request.will.take();
+        session.listener = request.listener;
         let key = self.sessions.insert(session);
+        self.bind_identity(key, std::mem::take(&mut request.identity));
         self.shared.directory.settle(&request.client_id, self.id, key);
         self.count_sessions();
         self.metrics().clients_connected.add(1);
@@ -54,6 +62,7 @@ impl Core {
         if let Some(session) = self.sessions.get_mut(key) {
             session.connection = Some(connection);
             session.version = request.version;
+            session.listener = request.listener;
             session.expiry_s = request.expiry_s;
             // A Will whose delay was running is not sent: the Client is back [MQTT-3.1.3-9].
             session.will = request.will.take();
@@ -63,6 +72,7 @@ impl Core {
                 session.inflight.start_connection();
             }
         }
+        self.bind_identity(key, std::mem::take(&mut request.identity));
         self.set_online(key, true);
         self.metrics().clients_connected.add(1);
         Opened::Here { session: key, present: true }
@@ -88,11 +98,9 @@ impl Core {
         }
         let mut will = session.will.take().filter(|_| with_will);
         if session.expiry_s == 0 {
-            let publisher = session.id;
+            // The session's end publishes it, its delay notwithstanding.
+            session.will = will;
             self.end_session(key);
-            if let Some(will) = will {
-                self.publish_will(&will, publisher);
-            }
             return;
         }
         if session.expiry_s != NEVER_EXPIRES {
@@ -104,11 +112,17 @@ impl Core {
             session.will_at_ms = now.saturating_add(u64::from(will.delay_s) * 1000);
             session.will = Some(will);
         }
-        let publisher = session.id;
         self.arm_session(key);
         if let Some(will) = due {
-            self.publish_will(&will, publisher);
+            let author = self.author(key, &will);
+            self.publish_will(&will, author);
         }
+    }
+
+    /// Who a Will is from, to be asked for before the session is gone.
+    fn author(&mut self, key: Key, will: &Will) -> Author {
+        let publisher = self.sessions.get(key).map_or(0, |session| session.id);
+        Author { publisher, source: self.source_if_needed(key, will.message.retain()) }
     }
 
     /// One timer for each session at most: a Client that comes and goes leaves no trail of them.
@@ -133,9 +147,9 @@ impl Core {
         }
         if session.will_at_ms <= now {
             session.will_at_ms = u64::MAX;
-            let publisher = session.id;
             if let Some(will) = session.will.take() {
-                self.publish_will(&will, publisher);
+                let author = self.author(key, &will);
+                self.publish_will(&will, author);
             }
         }
         self.arm_session(key);
@@ -143,8 +157,11 @@ impl Core {
 
     /// Ends a disconnected session: everything it held is given back or counted as lost.
     pub(super) fn end_session(&mut self, key: Key) {
+        let will = self.sessions.get_mut(key).and_then(|session| session.will.take());
+        let will = will.map(|will| (self.author(key, &will), will));
         let Some(mut session) = self.sessions.remove(key) else { return };
         debug_assert!(session.connection.is_none());
+        self.forget_identity(key);
         let groups = self.groups_of(&session);
         for subscription in std::mem::take(&mut session.subscriptions) {
             match subscription {
@@ -158,8 +175,8 @@ impl Core {
         self.metrics().queued_messages.add(-(session.queue.len() as i64));
         self.metrics().queued_bytes.add(-(session.queue.bytes() as i64));
         self.return_group_messages(&mut session, &groups);
-        if let Some(will) = session.will.take() {
-            self.publish_will(&will, session.id); // [MQTT-3.1.3-9]
+        if let Some((author, will)) = will {
+            self.publish_will(&will, author); // [MQTT-3.1.3-9]
         }
     }
 
@@ -204,9 +221,11 @@ impl Core {
         }
     }
 
-    fn publish_will(&mut self, will: &Will, publisher: u64) {
+    /// Whether it may be published is asked now: rights may have changed since CONNECT.
+    fn publish_will(&mut self, will: &Will, author: Author) {
         let message: &Message = &will.message;
-        if !may_publish_to(message.topic()) {
+        let source = author.source;
+        if !may_publish_to(message.topic()) || !self.may_write(source.as_deref(), message.topic()) {
             self.count_drop(DropReason::NotAuthorised);
             return;
         }
@@ -218,9 +237,10 @@ impl Core {
             qos: message.qos(),
             retain: message.retain() && self.config.features.retain,
             expires_at_ms: will.message_expiry_s.map(|s| now.saturating_add(u64::from(s) * 1000)),
-            publisher,
+            publisher: author.publisher,
             ..MessageInit::default()
         });
+        outgoing.source = source;
         self.metrics().wills_sent.increment();
         self.publish_message(&mut outgoing, None);
     }
@@ -228,6 +248,7 @@ impl Core {
     /// Sends what a session's window and socket allow: what was left unacknowledged, then the
     /// queue and Retained Messages in turns.
     pub(super) fn pump_session(&mut self, key: Key) {
+        self.sift(key);
         loop {
             let Some(session) = self.sessions.get_mut(key) else { return };
             let Some(connection) = session.connection else { return };
@@ -260,6 +281,7 @@ impl Core {
             }
             metrics.dropped_many(DropReason::Expired, u64::from(pumped.expired));
             metrics.dropped_many(DropReason::Oversize, u64::from(pumped.oversize));
+            metrics.dropped_many(DropReason::NotAuthorised, u64::from(pumped.not_authorised));
             let published = u64::from(pumped.published.iter().sum::<u32>());
             metrics.messages_sent.add(published);
             metrics.publish_bytes_sent.add(pumped.payload_bytes);
@@ -294,9 +316,18 @@ impl Core {
     }
 }
 
-/// Topics that only the broker writes to, or that exist in filters only.
+/// Who a Will is from.
+struct Author {
+    publisher: u64,
+    /// Kept where somebody has to be asked about it.
+    source: Option<Arc<Source>>,
+}
+
+/// Topics that only the broker writes to, or that exist in filters only. A bridge of another
+/// broker says in the one exception whether it is connected.
 pub(super) fn may_publish_to(topic: &str) -> bool {
     let Some(rest) = topic.strip_prefix('$') else { return true };
     let first = rest.split('/').next().unwrap_or(rest);
     !matches!(first, "SYS" | "CONTROL" | "share")
+        || filter_matches("$SYS/broker/connection/+/state", topic)
 }

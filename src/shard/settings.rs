@@ -1,5 +1,6 @@
 //! What is in force: the configuration and what was made of the files that it names.
 
+use crate::auth::{Policies, Policy};
 use crate::config::Runtime;
 use crate::sync::Arc;
 
@@ -12,10 +13,24 @@ use crate::sync::Arc;
 pub struct Settings {
     /// The configuration.
     pub runtime: Arc<Runtime>,
+    /// Who may connect, and do what.
+    pub policies: Arc<Policies>,
 }
 
 impl From<Runtime> for Settings {
+    /// Files that the configuration names are not read yet: a listener that has some lets nobody
+    /// in.
     fn from(runtime: Runtime) -> Self {
-        Self { runtime: Arc::new(runtime) }
+        let zones = runtime.listeners.iter().map(|listener| {
+            let security = &listener.security;
+            let files = security.password_file.is_some() || security.acl_file.is_some();
+            let policy = match files {
+                true => Policy::closed(),
+                false => Policy::open(security.allow_anonymous),
+            };
+            (listener.id, Arc::new(policy))
+        });
+        let policies = Arc::new(Policies::new(1, zones));
+        Self { policies, runtime: Arc::new(runtime) }
     }
 }

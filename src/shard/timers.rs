@@ -45,7 +45,18 @@ impl Shard {
             self.close_with_goodbye(key, close);
         } else {
             self.core.metrics().connects_timed_out.increment();
-            self.finish(key, Close::Silent { what: "no CONNECT in time" });
+            let close = self.give_up(key);
+            self.finish(key, close);
+        }
+    }
+
+    /// A Client that has sent its CONNECT and still waits for its password to be checked is told
+    /// to come again.
+    fn give_up(&mut self, key: Key) -> Close {
+        let seat = self.seats.get_mut(key.index as usize).and_then(Option::as_mut);
+        match seat.filter(|seat| seat.connection.is_waiting()) {
+            Some(seat) => seat.connection.give_up(&mut self.core),
+            None => Close::Silent { what: "no CONNECT in time" },
         }
     }
 

@@ -42,4 +42,8 @@ options! {
     /// Whether a Retained Message is sent only while the Client that retained it may still publish
     /// to its topic.
     check_retain_source: bool = true, Spec::ANY, Applied, Mosquitto;
+
+    /// Whether a Session belongs to the user who made it: another user, or none, who connects with
+    /// its Client Identifier is refused. When false the newcomer takes it over, whoever it is.
+    bind_sessions_to_users: bool = true, Spec::ANY, Applied, Pondhawk;
 }

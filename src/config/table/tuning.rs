@@ -22,4 +22,12 @@ options! {
     /// Unsent output of a connection above which queued messages stay in its Session's queue.
     output_high_water: i64 = 256 << 10,
         Spec::between(1024, 1 << 30).unit("bytes"), Applied, Pondhawk;
+
+    /// Threads that check passwords. Each Argon2id hash takes tens of MiB while it is made.
+    password_threads: Option<i64> = None,
+        Spec::between(1, 256).unset("half of the cores the process may use, at least one"),
+        Restart, Pondhawk;
+
+    /// Passwords that may wait to be checked. Clients beyond that are told that the broker is busy.
+    password_queue: i64 = 1024, Spec::between(1, 65_536).unit("passwords"), Restart, Pondhawk;
 }
