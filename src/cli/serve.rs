@@ -164,6 +164,10 @@ fn announce(source: &Source, loaded: &Loaded) {
             "Starting in local only mode. Connections will only be possible from clients running \
              on this machine."
         );
+        tracing::info!(
+            target: "notice",
+            "Create a configuration file which defines a listener to allow remote access."
+        );
     }
     loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
 }

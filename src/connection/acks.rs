@@ -1,7 +1,7 @@
 //! PUBACK, PUBREC, PUBREL and PUBCOMP: the ends of QoS 1 and 2 exchanges.
 
 use super::commit::acknowledge;
-use super::{Connection, Flow, Host};
+use super::{Connection, Flow, Host, Traced, Way};
 use crate::protocol::{Ack, PacketType, RawFrame, ReasonCode};
 use crate::session::Received;
 use crate::util::Key;
@@ -20,6 +20,12 @@ impl Connection {
         let ack = Ack { packet_id, ..Ack::default() };
         if packet_id == 0 || frame.size != 4 {
             return None;
+        }
+        if host.wants().messages
+            && let 0x40 | 0x50 | 0x62 | 0x70 = frame.first
+            && let Some(kind) = PacketType::of(frame.first)
+        {
+            host.trace(session, Way::Received, || Traced::Ack { kind, packet_id, code: 0 });
         }
         Some(match frame.first {
             0x40 => self.handle_puback(host, session, &ack),

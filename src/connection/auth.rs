@@ -3,9 +3,9 @@
 use super::admission::Admitted;
 use super::machine::State;
 use super::within::{ANSWER_TOO_LARGE, write_within};
-use super::{Close, Connection, Flow, Host};
+use super::{Close, Connection, Flow, Host, Traced, Way};
 use crate::auth::{Identity, Proof, Request, Step};
-use crate::protocol::{Auth, Connect, Packet, ReasonCode, UserProperties, Version};
+use crate::protocol::{Auth, Connect, Packet, PacketType, ReasonCode, UserProperties, Version};
 
 /// An exchange of AUTH packets: plain data, no method's object in it.
 #[derive(Debug)]
@@ -144,6 +144,10 @@ fn write_auth<H: Host>(
         reason_string: None,
         user_properties: UserProperties::default(),
     });
-    let fits = write_within(host, connection.key, Version::V5, &packet);
-    if fits { Ok(()) } else { Err(ANSWER_TOO_LARGE) }
+    if !write_within(host, connection.key, Version::V5, &packet) {
+        return Err(ANSWER_TOO_LARGE);
+    }
+    let kind = PacketType::Auth;
+    host.trace_link(connection.key, Way::Sending, || Traced::Reason { kind, code: reason.0 });
+    Ok(())
 }

@@ -1,9 +1,6 @@
 //! Why a connection ends, and what its machine tells the shard.
 
-use std::net::SocketAddr;
-
-use crate::metrics::DropReason;
-use crate::protocol::{DecodeError, ReasonCode, Version};
+use crate::protocol::{DecodeError, ReasonCode};
 
 /// Why a connection ends. It decides what is sent, what is logged and what becomes of the Will.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,78 +60,4 @@ impl From<Close> for Flow {
     fn from(close: Close) -> Self {
         Self::Close(close)
     }
-}
-
-/// Something worth a log line. Made only when the log wants it.
-#[derive(Clone, Debug)]
-pub enum Event {
-    /// A Client is connected.
-    Connected {
-        /// Its address.
-        peer: SocketAddr,
-        /// Its ClientId.
-        client_id: Box<str>,
-        /// Protocol version.
-        version: Version,
-        /// Clean Start.
-        clean_start: bool,
-        /// Keep Alive in seconds.
-        keep_alive: u16,
-        /// User Name.
-        username: Option<Box<str>>,
-    },
-    /// A connection attempt was refused.
-    ConnectRefused {
-        /// Its address.
-        peer: SocketAddr,
-        /// Why.
-        what: Box<str>,
-    },
-    /// A connection has ended.
-    Closed {
-        /// Its address.
-        peer: SocketAddr,
-        /// ClientId, empty before CONNECT.
-        client_id: Box<str>,
-        /// How.
-        close: Close,
-        /// Reason code in the Client's DISCONNECT, or in ours.
-        reason: ReasonCode,
-    },
-    /// Messages for a Client are being dropped; said once until its queue has emptied.
-    Dropping {
-        /// ClientId.
-        client_id: Box<str>,
-        /// Why the first of them was.
-        reason: DropReason,
-    },
-    /// A subscription was made.
-    Subscribed {
-        /// ClientId.
-        client_id: Box<str>,
-        /// Topic Filter.
-        filter: Box<str>,
-        /// Granted QoS or failure.
-        code: ReasonCode,
-    },
-    /// A subscription was removed.
-    Unsubscribed {
-        /// ClientId.
-        client_id: Box<str>,
-        /// Topic Filter.
-        filter: Box<str>,
-    },
-    /// An Application Message came in.
-    Published {
-        /// ClientId.
-        client_id: Box<str>,
-        /// Topic Name.
-        topic: Box<str>,
-        /// DUP, QoS and RETAIN as a fixed header's low bits.
-        flags: u8,
-        /// Packet Identifier, 0 at QoS 0.
-        packet_id: u16,
-        /// Payload bytes.
-        payload: usize,
-    },
 }

@@ -10,7 +10,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Host, Link};
+use super::{Host, Link, Traced, Way};
 use crate::protocol::{PacketType, QoS, ReasonCode, encode_ack};
 use crate::util::Key;
 
@@ -57,6 +57,7 @@ pub(super) fn acknowledge_message<H: Host>(
     }
     encode_ack(kind, link.version, packet_id, reason, link.out.bytes());
     host.sent(connection, kind);
+    host.trace_link(connection, Way::Sending, || Traced::Ack { kind, packet_id, code: reason.0 });
 }
 
 /// Writes an acknowledgement that waits for nothing.
@@ -70,11 +71,12 @@ pub(super) fn acknowledge<H: Host>(
     let link = host.link(connection);
     encode_ack(kind, link.version, packet_id, reason, link.out.bytes());
     host.sent(connection, kind);
+    host.trace_link(connection, Way::Sending, || Traced::Ack { kind, packet_id, code: reason.0 });
 }
 
 /// `commit` has been answered: writes every acknowledgement that is ready now; returns how many
-/// PUBACKs and PUBRECs that were.
-pub fn committed(link: &mut Link, commit: u64) -> (u64, u64) {
+/// PUBACKs and PUBRECs that were. `tell` is given each.
+pub fn committed(link: &mut Link, commit: u64, mut tell: impl FnMut(Traced)) -> (u64, u64) {
     let Some(queue) = &mut link.commits else { return (0, 0) };
     if let Some(waiting) = queue.0.iter_mut().find(|waiting| waiting.commit == commit) {
         waiting.commit = 0;
@@ -84,6 +86,7 @@ pub fn committed(link: &mut Link, commit: u64) -> (u64, u64) {
         queue.0.pop_front();
         let out = link.out.bytes();
         encode_ack(ready.kind, link.version, ready.packet_id, ready.reason, out);
+        tell(Traced::Ack { kind: ready.kind, packet_id: ready.packet_id, code: ready.reason.0 });
         match ready.kind {
             PacketType::Puback => written.0 += 1,
             _ => written.1 += 1,
@@ -108,10 +111,10 @@ mod tests {
         let mut link = Link::default();
         let queue = CommitQueue([waiting(1, 7), waiting(2, 0), waiting(3, 8)].into());
         link.commits = Some(Box::new(queue));
-        assert_eq!(committed(&mut link, 8), (0, 0), "1 is not ready");
-        assert_eq!(committed(&mut link, 7), (3, 0));
+        assert_eq!(committed(&mut link, 8, drop), (0, 0), "1 is not ready");
+        assert_eq!(committed(&mut link, 7, drop), (3, 0));
         assert_eq!(*link.out.bytes(), [0x40, 2, 0, 1, 0x40, 2, 0, 2, 0x40, 2, 0, 3]);
         assert!(link.commits.is_none());
-        assert_eq!(committed(&mut link, 7), (0, 0));
+        assert_eq!(committed(&mut link, 7, drop), (0, 0));
     }
 }

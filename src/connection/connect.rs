@@ -7,7 +7,8 @@ use super::machine::{Running, State};
 use super::mount::{TooLong, mounted};
 use super::within::write_within;
 use super::{
-    AliasLearner, AliasTable, Close, Connection, Event, Flow, Host, OpenSession, Opened, client_id,
+    AliasLearner, AliasTable, Close, Connection, Event, Flow, Host, OpenSession, Opened, Traced,
+    Way, client_id, flags,
 };
 use crate::config::Runtime;
 use crate::protocol::{
@@ -130,7 +131,6 @@ impl Connection {
         let auth = connect.properties.authentication_method.map(Exchange::running);
         self.state = State::Running(Running { session, auth });
         self.maximum_packet_size = host.config().packets.maximum_packet_size;
-        self.write_connack(host, connect, Answer { present, ..answer });
         if host.wants().connections {
             host.log(Event::Connected {
                 peer: self.peer(),
@@ -141,6 +141,12 @@ impl Connection {
                 username: identity.username.as_deref().map(Box::from),
             });
         }
+        host.trace(session, Way::Received, || Traced::Will(traced_will(connect)));
+        self.write_connack(host, connect, Answer { present, ..answer });
+        host.trace(session, Way::Sending, || Traced::Connack {
+            session_present: present && connect.version != Version::V31,
+            code: 0,
+        });
         self.connecting = None;
         host.pump(session);
         Flow::Continue
@@ -267,6 +273,11 @@ impl Connection {
         // the reason is.
         let _written = write_within(host, self.key, self.version, &refusal(properties))
             || write_within(host, self.key, self.version, &refusal(ConnackProperties::default()));
+        if host.wants().messages {
+            let client_id = self.peer().ip().to_string().into();
+            let packet = Traced::Connack { session_present: false, code: reason.0 };
+            host.log(Event::Packet { client_id, way: Way::Sending, packet });
+        }
     }
 }
 
@@ -296,6 +307,11 @@ fn session_expiry(connect: &Connect<'_>, maximum: u32) -> u32 {
         Version::V31 | Version::V311 => NEVER_EXPIRES,
     };
     asked.min(maximum)
+}
+
+fn traced_will(connect: &Connect<'_>) -> Option<(Box<str>, usize, u8)> {
+    let will = connect.will.as_ref()?;
+    Some((will.topic.into(), will.payload.len(), flags(false, will.qos, will.retain)))
 }
 
 /// The Will of the connection, its topic below the listener's mount point.

@@ -2,7 +2,7 @@
 
 use super::outgoing::{Expired, Lifetime};
 use super::shape::SPLICE_MIN;
-use super::{Chosen, Link, Outgoing, PayloadRef, Shapes};
+use super::{Chosen, Link, Outgoing, PayloadRef, Shapes, Traced, flags};
 use crate::metrics::DropReason;
 use crate::protocol::{Message, PublishHead, QoS, encode_ack};
 use crate::protocol::{PacketType, ReasonCode};
@@ -22,6 +22,8 @@ pub struct DeliverLimits {
     pub inflight_bytes: usize,
     /// Unsent bytes of a connection above which queued messages stay queued.
     pub output_high_water: usize,
+    /// Tell of every packet.
+    pub trace: bool,
     /// Monotonic ms.
     pub now_ms: u64,
 }
@@ -266,7 +268,7 @@ fn write(
 }
 
 /// What [`pump`] did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pumped {
     /// Packets written.
     pub sent: u32,
@@ -274,6 +276,8 @@ pub struct Pumped {
     pub published: [u32; 3],
     /// Payload bytes in them.
     pub payload_bytes: u64,
+    /// Every packet written, if they are to be told of.
+    pub traced: Vec<Traced>,
     /// PUBLISH packets sent again with DUP.
     pub redelivered: u32,
     /// Queued messages dropped because their lifetime was over.
@@ -291,29 +295,43 @@ pub fn pump(session: &mut Session, link: &mut Link, limits: &DeliverLimits, budg
     let mut pumped = Pumped::default();
     while pumped.sent < budget
         && link.out.pending() < limits.output_high_water
-        && resend(session, link, limits.now_ms, &mut pumped)
+        && resend(session, link, limits, &mut pumped)
     {}
     while pumped.sent < budget && send_queued(session, link, limits, &mut pumped) {}
     pumped
 }
 
-fn resend(session: &mut Session, link: &mut Link, now_ms: u64, pumped: &mut Pumped) -> bool {
+fn resend(
+    session: &mut Session,
+    link: &mut Link,
+    limits: &DeliverLimits,
+    pumped: &mut Pumped,
+) -> bool {
     let (id, reason) = match session.inflight.next_resend(link.send_quota) {
         None => return false,
         Some(Resend::Pubrel(id)) => {
             let out = link.out.bytes();
             encode_ack(PacketType::Pubrel, link.version, id, ReasonCode::SUCCESS, out);
             pumped.sent += 1;
+            if limits.trace {
+                let kind = PacketType::Pubrel;
+                pumped.traced.push(Traced::Ack { kind, packet_id: id, code: 0 });
+            }
             return true;
         }
-        Some(Resend::Publish(id, delivery)) => match write_kept(link, delivery, id, true, now_ms) {
-            Ok(()) => {
-                pumped.published(delivery.qos, delivery.message.payload().len());
-                pumped.redelivered += 1;
-                return true;
+        Some(Resend::Publish(id, delivery)) => {
+            match write_kept(link, delivery, id, true, limits.now_ms) {
+                Ok(()) => {
+                    pumped.published(delivery.qos, delivery.message.payload().len());
+                    pumped.redelivered += 1;
+                    if limits.trace {
+                        pumped.traced.push(traced(delivery, id, true));
+                    }
+                    return true;
+                }
+                Err(reason) => (id, reason),
             }
-            Err(reason) => (id, reason),
-        },
+        }
     };
     session.inflight.abandon(id);
     pumped.count(reason);
@@ -341,6 +359,7 @@ fn send_queued(
         let _ = replay.overtake(delivery.message.topic());
     }
     let (qos, payload) = (delivery.qos, delivery.message.payload().len());
+    let trace = limits.trace.then(|| delivery.clone());
     let result = if qos == QoS::AtMostOnce {
         write_kept(link, &delivery, 0, false, limits.now_ms)
     } else {
@@ -353,10 +372,23 @@ fn send_queued(
         result
     };
     match result {
-        Ok(()) => pumped.published(qos, payload),
+        Ok(()) => {
+            pumped.published(qos, payload);
+            let id = if qos == QoS::AtMostOnce { 0 } else { session.inflight.newest() };
+            pumped.traced.extend(trace.map(|delivery| traced(&delivery, id, false)));
+        }
         Err(reason) => pumped.count(reason),
     }
     true
+}
+
+fn traced(delivery: &Delivery, packet_id: u16, dup: bool) -> Traced {
+    Traced::Publish {
+        flags: flags(dup, delivery.qos, delivery.retain),
+        packet_id,
+        topic: delivery.message.topic().into(),
+        payload: delivery.message.payload().len(),
+    }
 }
 
 impl Pumped {

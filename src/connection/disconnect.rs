@@ -1,6 +1,6 @@
 //! DISCONNECT, both ways.
 
-use super::{Close, Flow, Host};
+use super::{Close, Flow, Host, Traced, Way};
 use crate::protocol::{
     Disconnect, Packet, PacketType, ReasonCode, UserProperties, Version, encode,
 };
@@ -62,4 +62,6 @@ pub fn write_disconnect<H: Host>(
         encode(&Packet::Disconnect(packet), Version::V5, out);
     }
     host.sent(connection, PacketType::Disconnect);
+    let kind = PacketType::Disconnect;
+    host.trace_link(connection, Way::Sending, || Traced::Reason { kind, code: reason.0 });
 }

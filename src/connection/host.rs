@@ -1,6 +1,6 @@
 //! What a connection's machine may ask of its shard.
 
-use super::{Event, Link, Outgoing};
+use super::{Event, Link, Outgoing, Traced, Way};
 use crate::auth::{Attempt, Identity, Methods, Refusal};
 use crate::config::{ListenerRuntime, Runtime};
 use crate::metrics::ShardMetrics;
@@ -115,6 +115,29 @@ pub trait Host {
     fn wants(&self) -> Wants;
     /// Hands over something for the log.
     fn log(&mut self, event: Event);
+
+    /// Tells the log of a packet of a session's Client, if it wants every message.
+    fn trace(&mut self, session: Key, way: Way, packet: impl FnOnce() -> Traced)
+    where
+        Self: Sized,
+    {
+        if self.wants().messages {
+            let client_id = (*self.session(session).client_id).into();
+            self.log(Event::Packet { client_id, way, packet: packet() });
+        }
+    }
+
+    /// Like [`Host::trace`], for a connection that may not have come as far as a session.
+    fn trace_link(&mut self, connection: Key, way: Way, packet: impl FnOnce() -> Traced)
+    where
+        Self: Sized,
+    {
+        if self.wants().messages
+            && let Some(session) = self.link(connection).session
+        {
+            self.trace(session, way, packet);
+        }
+    }
 }
 
 /// Which events are worth making.

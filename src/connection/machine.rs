@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use super::admission::{Admitted, Pending};
 use super::auth::Exchange;
-use super::{AliasTable, Close, Event, Flow, Host, disconnect};
+use super::{AliasTable, Close, Flow, Host, Traced, Way, disconnect};
 use crate::auth::PeerIdentity;
 use crate::config::ListenerRuntime;
 use crate::protocol::{
@@ -13,6 +13,9 @@ use crate::protocol::{
 };
 use crate::sync::Arc;
 use crate::util::{Key, Lazy};
+
+/// Why a connection that sends CONNECT twice is closed.
+pub const SECOND_CONNECT: &str = "a second CONNECT";
 
 /// Where the connection stands between accept and close.
 #[derive(Debug)]
@@ -275,8 +278,8 @@ impl Connection {
                 return (used, Some(Progress::Unfinished));
             }
             let rest = &bytes[used..];
-            if matches!(self.state, State::AwaitConnect) && rest[0] >> 4 != 1 {
-                let close = Close::Silent { what: "first packet is not CONNECT" };
+            if matches!(self.state, State::AwaitConnect) && is_no_connect(rest) {
+                let close = Close::Silent { what: what_it_is(rest) };
                 return (used, Some(self.closed(host, close)));
             }
             let flow = match split(rest, self.maximum_packet_size) {
@@ -354,6 +357,9 @@ impl Connection {
             // The driver hands over nothing now.
             State::Pending(_) => return Flow::Continue,
         };
+        if host.wants().messages && packet.packet_type() != PacketType::Publish {
+            host.trace(session, Way::Received, || Traced::of(&packet));
+        }
         match packet {
             Packet::Publish(publish) => self.handle_publish(host, session, &publish),
             Packet::Puback(ack) => self.handle_puback(host, session, &ack),
@@ -367,7 +373,9 @@ impl Connection {
             Packet::Pingreq => self.handle_pingreq(host),
             Packet::Disconnect(packet) => disconnect::handle(host, session, &packet),
             Packet::Auth(auth) => self.handle_auth(host, &auth),
-            // A second CONNECT [MQTT-3.1.0-2], or what only a Server sends.
+            // [MQTT-3.1.0-2]
+            Packet::Connect(_) => Close::refused(ReasonCode::PROTOCOL_ERROR, SECOND_CONNECT).into(),
+            // What only a Server sends.
             _ => Close::refused(ReasonCode::PROTOCOL_ERROR, "packet not allowed now").into(),
         }
     }
@@ -375,6 +383,7 @@ impl Connection {
     fn handle_pingreq<H: Host>(&mut self, host: &mut H) -> Flow {
         host.link(self.key).out.bytes().extend_from_slice(&[0xD0, 0]);
         host.sent(self.key, PacketType::Pingresp);
+        host.trace_link(self.key, Way::Sending, || Traced::Plain(PacketType::Pingresp));
         Flow::Continue
     }
 
@@ -386,13 +395,6 @@ impl Connection {
             } else {
                 self.refuse_connect(host, reason, what);
             }
-        }
-        if self.session().is_none() && host.wants().connections {
-            let what = match close {
-                Close::Refused { what, .. } | Close::Silent { what } => what,
-                Close::PeerGone | Close::Disconnected { .. } => "disconnected before CONNECT",
-            };
-            host.log(Event::ConnectRefused { peer: self.peer(), what: what.into() });
         }
         Progress::Close(close)
     }
@@ -440,6 +442,28 @@ enum Step {
     Done,
     NeedMore,
     Stop(Progress),
+}
+
+/// Whether this cannot be the beginning of a CONNECT, nor of a malformed one.
+fn is_no_connect(bytes: &[u8]) -> bool {
+    bytes[0] >> 4 != 1 || bytes.starts_with(TLS_HANDSHAKE)
+}
+
+/// How a TLS handshake begins: record type and major version.
+const TLS_HANDSHAKE: &[u8] = &[0x16, 0x03];
+
+/// What came where a CONNECT should have: people point the wrong program at a port.
+fn what_it_is(bytes: &[u8]) -> &'static str {
+    const METHODS: [&[u8]; 5] = [b"GET ", b"POST ", b"HEAD ", b"PUT ", b"OPTIONS "];
+    if METHODS.iter().any(|method| bytes.starts_with(method)) {
+        "an HTTP request on a listener for MQTT"
+    } else if bytes.starts_with(TLS_HANDSHAKE) {
+        "a TLS handshake on a listener without TLS"
+    } else if bytes.starts_with(b"PROXY ") || bytes.starts_with(b"\r\n\r\n\0\r\nQUIT\n") {
+        "a PROXY header on a listener without enable_proxy_protocol"
+    } else {
+        "first packet is not CONNECT"
+    }
 }
 
 /// The protocol level of a CONNECT, as far as it has come: an error is answered in the Client's

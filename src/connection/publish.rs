@@ -3,7 +3,7 @@
 use super::commit::acknowledge_message;
 use super::machine::TOO_MANY_USER_PROPERTIES;
 use super::mount::{TooLong, mounted};
-use super::{AliasTable, Close, Connection, Event, Flow, Host, Outgoing};
+use super::{AliasTable, Close, Connection, Flow, Host, Outgoing, Traced, Way};
 use crate::protocol::{MessageInit, Publish, QoS, ReasonCode, Version};
 use crate::util::Key;
 
@@ -17,14 +17,12 @@ impl Connection {
         if let Err(close) = self.check_publish(host, session, publish) {
             return close.into();
         }
-        if host.wants().messages {
-            self.log_publish(host, session, publish);
-        }
         if publish.qos == QoS::ExactlyOnce
             && host.session(session).received.contains(publish.packet_id)
         {
             // Routed when it came first [MQTT-4.3.3-10].
             self.bind_alias(publish);
+            host.trace(session, Way::Received, || Traced::publish(publish.topic, publish));
             return self.acknowledge_publish(host, publish, ReasonCode::SUCCESS, 0);
         }
         let (reason, commit) = match self.route(host, session, publish) {
@@ -118,8 +116,10 @@ impl Connection {
         .increment();
         metrics.publish_bytes_received.add(publish.payload.len() as u64);
         if !host.may_publish(session, &topic) {
+            host.trace(session, Way::Denied, || Traced::publish(&topic, publish));
             return Ok((ReasonCode::NOT_AUTHORIZED, 0));
         }
+        host.trace(session, Way::Received, || Traced::publish(&topic, publish));
         let now = host.now().mono_ms;
         let mut outgoing = Outgoing::borrowed(MessageInit {
             topic: &topic,
@@ -146,17 +146,6 @@ impl Connection {
     ) -> Flow {
         acknowledge_message(host, self.key, publish.qos, publish.packet_id, reason, commit);
         Flow::Continue
-    }
-
-    fn log_publish<H: Host>(&self, host: &mut H, session: Key, publish: &Publish<'_>) {
-        let event = Event::Published {
-            client_id: (*host.session(session).client_id).into(),
-            topic: publish.topic.into(),
-            flags: u8::from(publish.dup) << 3 | (publish.qos as u8) << 1 | u8::from(publish.retain),
-            packet_id: publish.packet_id,
-            payload: publish.payload.len(),
-        };
-        host.log(event);
     }
 }
 

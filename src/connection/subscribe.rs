@@ -4,10 +4,10 @@ use smallvec::SmallVec;
 
 use super::mount::mounted;
 use super::within::{ANSWER_TOO_LARGE, write_within};
-use super::{Close, Connection, Event, Flow, Host, SubscribeRequest};
+use super::{Close, Connection, Event, Flow, Host, SubscribeRequest, Traced, Way};
 use crate::protocol::{
-    Packet, QoS, ReasonCode, Suback, Subscribe, SubscribeOptions, Unsubscribe, UserProperties,
-    Version, check_topic_filter, split_shared,
+    Packet, PacketType, QoS, ReasonCode, Suback, Subscribe, SubscribeOptions, Unsubscribe,
+    UserProperties, Version, check_topic_filter, split_shared,
 };
 use crate::util::Key;
 
@@ -27,6 +27,10 @@ impl Connection {
         let id = subscribe.subscription_id.unwrap_or(0);
         let mut codes = Codes::new();
         for (filter, options) in subscribe.filters.iter() {
+            host.trace(session, Way::Received, || Traced::Filter {
+                filter: filter.into(),
+                qos: Some(options.qos as u8),
+            });
             let code = match self.subscribe_one(host, session, filter, options, id) {
                 Ok(code) => code,
                 Err(close) => return close.into(),
@@ -46,6 +50,7 @@ impl Connection {
         if !write_within(host, self.key, self.version, &Packet::Suback(suback)) {
             return ANSWER_TOO_LARGE.into();
         }
+        host.trace(session, Way::Sending, || Traced::Plain(PacketType::Suback));
         host.start_replays(session);
         Flow::Continue
     }
@@ -107,6 +112,10 @@ impl Connection {
     ) -> Flow {
         let mut codes = Codes::new();
         for filter in unsubscribe.filters.iter() {
+            host.trace(session, Way::Received, || Traced::Filter {
+                filter: filter.into(),
+                qos: None,
+            });
             let mount = self.listener.mount_point.as_deref();
             let code = unsubscribe_one(host, session, mount, filter);
             if host.wants().subscriptions {
@@ -124,6 +133,7 @@ impl Connection {
         if !write_within(host, self.key, self.version, &Packet::Unsuback(unsuback)) {
             return ANSWER_TOO_LARGE.into();
         }
+        host.trace(session, Way::Sending, || Traced::Plain(PacketType::Unsuback));
         Flow::Continue
     }
 }

@@ -149,6 +149,7 @@ impl Supervisor {
 
     /// Reads the configuration again; nothing of it is applied unless all of it is right.
     fn reload(&self) {
+        tracing::info!("Reloading config.");
         let estate = &self.estate;
         let loaded = match estate.source.load() {
             Ok(loaded) => loaded,

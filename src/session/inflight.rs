@@ -113,6 +113,11 @@ impl Inflight {
         }
     }
 
+    /// The packet identifier given last.
+    pub fn newest(&self) -> u16 {
+        advance(self.base, self.slots.len().saturating_sub(1))
+    }
+
     /// PUBLISH packets of this connection that hold a unit of the send quota.
     pub fn quota_used(&self) -> u16 {
         self.quota_used

@@ -117,7 +117,7 @@ impl Core {
         Self {
             id,
             now,
-            limits: limits(&config, now),
+            limits: limits(&config, now, false),
             wants: Wants::default(),
             links: GenSlab::default(),
             sessions: GenSlab::default(),
@@ -168,7 +168,7 @@ impl Core {
     }
 
     pub(super) fn apply(&mut self, settings: Arc<Settings>) {
-        self.limits = limits(&settings.runtime, self.now);
+        self.limits = limits(&settings.runtime, self.now, self.wants.messages);
         self.config = Arc::clone(&settings.runtime);
         self.policies = Arc::clone(&settings.policies);
     }
@@ -263,7 +263,7 @@ impl Core {
 }
 
 /// The delivery limits of a configuration.
-fn limits(config: &Runtime, now: Now) -> DeliverLimits {
+fn limits(config: &Runtime, now: Now, trace: bool) -> DeliverLimits {
     DeliverLimits {
         queue: QueueLimits {
             room: Limits {
@@ -280,6 +280,7 @@ fn limits(config: &Runtime, now: Now) -> DeliverLimits {
         queue_qos0: config.session.queue_qos0,
         inflight_bytes: unlimited_is_zero(config.session.inflight_bytes),
         output_high_water: config.turn.output_high_water,
+        trace,
         now_ms: now.mono_ms,
     }
 }

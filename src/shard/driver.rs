@@ -247,6 +247,11 @@ impl Driver {
             return; // The socket is beyond use; dropping it closes it.
         }
         let wire: Box<dyn std::any::Any + Send> = Box::new((wire.stream, wire.ticket));
+        tracing::debug!(
+            target: "internal",
+            "A connection goes from shard {} to shard {to}, which has its session.",
+            self.shard.id()
+        );
         self.shard.send(to, Command::Adopt(Box::new(Adopt { parked, wire })));
     }
 
@@ -374,8 +379,12 @@ impl Driver {
             .flatten();
         let Some(ticket) = ticket else {
             self.shard.metrics().connections_refused.increment();
+            logging::denied(peer);
             return;
         };
+        if self.shard.wants().connections {
+            logging::accepted(peer, settings.port);
+        }
         let settings = Arc::clone(settings);
         let to = self.shared.least_loaded(self.shard.id());
         self.shared.add_load(to, 1);

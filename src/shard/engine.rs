@@ -235,8 +235,8 @@ impl Shard {
     fn log_closed(&mut self, seat: Option<&Seat>, session: Option<Key>, close: Close) {
         let Some(seat) = seat.filter(|_| self.core.wants.connections) else { return };
         let client = seat.connection.session().or(session);
-        let Some(client) = client else { return };
-        let client_id = self.core.sessions.get(client).map(|s| Box::from(&*s.client_id));
+        let client = client.and_then(|client| self.core.sessions.get(client));
+        let client_id = client.map(|session| Box::from(&*session.client_id));
         let reason = match close {
             Close::Refused { reason, .. } => reason,
             _ => ReasonCode::SUCCESS,
@@ -384,9 +384,15 @@ impl Shard {
         &self.core.shared
     }
 
+    /// Which events the log is told of.
+    pub fn wants(&self) -> Wants {
+        self.core.wants
+    }
+
     /// Which events the log wants.
     pub fn set_wants(&mut self, wants: Wants) {
         self.core.wants = wants;
+        self.core.limits.trace = wants.messages;
     }
 
     /// The configuration in force.

@@ -4,9 +4,9 @@ use super::Command;
 use super::access::Guard;
 use super::command::{RetainedPage, RetainedPull};
 use super::core::Core;
-use super::route::count_sent;
+use super::route::{count_sent, sent_publish};
 use crate::auth::Access;
-use crate::connection::send_retained;
+use crate::connection::{Outgoing, send_retained};
 use crate::metrics::DropReason;
 use crate::protocol::Message;
 use crate::router::ScanState;
@@ -85,6 +85,11 @@ impl Core {
                     Ok(true) => {
                         count_sent(metrics, message.qos().min(qos));
                         metrics.publish_bytes_sent.add(message.payload().len() as u64);
+                        if self.limits.trace {
+                            let mut outgoing = Outgoing::kept(&message);
+                            outgoing.qos = message.qos().min(qos);
+                            self.events.push(sent_publish(session, &outgoing, outgoing.qos, true));
+                        }
                         Ok(true)
                     }
                     Ok(false) => {

@@ -11,7 +11,7 @@ use super::command::Commit;
 use super::core::{Core, Timer};
 use super::sessions::may_publish_to;
 use crate::auth::Source;
-use crate::connection::{Outgoing, Routed, committed};
+use crate::connection::{Event, Outgoing, Routed, Way, committed};
 use crate::protocol::{Message, PacketType};
 use crate::router::{RetainedItem, ScanState};
 use crate::sync::Arc;
@@ -121,7 +121,14 @@ impl Core {
             return;
         }
         link.out.bytes_from(&mut self.pool);
-        let written = committed(link, commit.number);
+        let traced = self.wants.messages.then_some(link.session).flatten();
+        let client_id = traced.and_then(|key| self.sessions.get(key)).map(|s| s.client_id.clone());
+        let written = committed(link, commit.number, |packet| {
+            if let Some(client_id) = &client_id {
+                let client_id = (**client_id).into();
+                self.events.push(Event::Packet { client_id, way: Way::Sending, packet });
+            }
+        });
         if written == (0, 0) {
             link.out.reset(&mut self.pool);
             return;

@@ -9,7 +9,8 @@ use super::access::Guard;
 use super::core::Core;
 use crate::auth::Access;
 use crate::connection::{
-    Close, DeliverLimits, Event, Link, Outcome, Outgoing, Routed, Shapes, Target, deliver,
+    Close, DeliverLimits, Event, Link, Outcome, Outgoing, Routed, Shapes, Target, Traced, Way,
+    deliver, flags,
 };
 use crate::metrics::{DropReason, ShardMetrics};
 use crate::protocol::{QoS, ReasonCode, SubscribeOptions};
@@ -95,7 +96,7 @@ impl Delivering<'_> {
             self.metrics.dropped(DropReason::NotAuthorised);
             return Outcome::Dropped(DropReason::NotAuthorised);
         }
-        let qos = outgoing.qos.min(target.qos);
+        let (qos, retain) = (outgoing.qos.min(target.qos), target.retain);
         let connection = session.connection;
         let mut link = connection.and_then(|connection| self.links.get_mut(connection));
         if sheds(self.pressure, link.as_deref(), qos) {
@@ -114,6 +115,9 @@ impl Delivering<'_> {
             Outcome::Sent => {
                 count_sent(self.metrics, qos);
                 self.metrics.publish_bytes_sent.add(outgoing.payload.len() as u64);
+                if self.limits.trace {
+                    self.events.push(sent_publish(session, outgoing, qos, retain));
+                }
                 *self.unflushed += outgoing.payload.len() + outgoing.topic.len();
                 if let (Some(connection), Some(link)) = (connection, link)
                     && !link.dirty
@@ -140,6 +144,22 @@ impl Delivering<'_> {
         }
         outcome
     }
+}
+
+/// A PUBLISH that was just written, for the log.
+pub(super) fn sent_publish(
+    session: &Session,
+    outgoing: &Outgoing<'_>,
+    qos: QoS,
+    retain: bool,
+) -> Event {
+    let packet = Traced::Publish {
+        flags: flags(false, qos, retain),
+        packet_id: if qos == QoS::AtMostOnce { 0 } else { session.inflight.newest() },
+        topic: outgoing.topic.into(),
+        payload: outgoing.payload.len(),
+    };
+    Event::Packet { client_id: (*session.client_id).into(), way: Way::Sending, packet }
 }
 
 /// A buffer that nothing was written to goes back.

@@ -3,7 +3,9 @@
 use super::access::SessionClaim;
 use super::core::{Core, Timer};
 use crate::auth::Source;
-use crate::connection::{Close, OpenSession, Opened, Outgoing, pump, write_disconnect};
+use crate::connection::{
+    Close, Event, OpenSession, Opened, Outgoing, Traced, Way, pump, write_disconnect,
+};
 use crate::metrics::DropReason;
 use crate::protocol::{Message, MessageInit, PacketType, ReasonCode, filter_matches};
 use crate::router::Group;
@@ -30,6 +32,10 @@ impl Core {
             let present = self.sessions.get(home).and_then(|session| session.connection);
             if let Some(old) = present {
                 self.metrics().connects_taken_over.increment();
+                if self.wants.connections {
+                    let client_id = (*request.client_id).into();
+                    self.events.push(Event::TakenOver { client_id });
+                }
                 self.kick(old, ReasonCode::SESSION_TAKEN_OVER, "session taken over");
             }
             if !self.sessions.contains(home) {
@@ -289,15 +295,26 @@ impl Core {
             if pumped.sent > 0 {
                 self.mark_dirty(connection);
             }
+            let sent = pumped.sent;
+            self.tell(key, pumped.traced);
             self.reset_idle(connection);
             if !replaying {
                 return;
             }
             let queue_waits = self.sessions.get(key).is_some_and(|s| !s.queue.is_empty());
             let replayed = self.pump_replay(key, if queue_waits { 1 } else { u32::MAX });
-            if pumped.sent == 0 && replayed == 0 {
+            if sent == 0 && replayed == 0 {
                 return;
             }
+        }
+    }
+
+    /// Tells the log of packets that go to a session's Client.
+    pub(super) fn tell(&mut self, session: Key, packets: Vec<Traced>) {
+        let Some(session) = self.sessions.get(session) else { return };
+        for packet in packets {
+            let client_id = (*session.client_id).into();
+            self.events.push(Event::Packet { client_id, way: Way::Sending, packet });
         }
     }
 

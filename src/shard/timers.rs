@@ -2,6 +2,7 @@
 
 use super::core::Timer;
 use super::engine::Shard;
+use super::logging::NO_CONNECT;
 use crate::connection::Close;
 use crate::protocol::ReasonCode;
 use crate::util::Key;
@@ -56,7 +57,7 @@ impl Shard {
         let seat = self.seats.get_mut(key.index as usize).and_then(Option::as_mut);
         match seat.filter(|seat| seat.connection.is_waiting()) {
             Some(seat) => seat.connection.give_up(&mut self.core),
-            None => Close::Silent { what: "no CONNECT in time" },
+            None => Close::Silent { what: NO_CONNECT },
         }
     }
 

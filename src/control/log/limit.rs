@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// Lines of one name that are written in one window.
-const LINES: u32 = 10;
+const LINES: u32 = 100;
 
 /// How long a window is.
 const WINDOW: Duration = Duration::from_secs(10);
@@ -84,7 +84,7 @@ mod tests {
         assert_eq!(limiter.close(now + WINDOW / 2), []);
         assert_eq!(limiter.deadline(), Some(now + WINDOW));
         let closed = limiter.close(now + WINDOW);
-        assert_eq!(closed, [KeptBack { like: "handshake".into(), lines: 5000 - 10 }]);
+        assert_eq!(closed, [KeptBack { like: "handshake".into(), lines: 5000 - 100 }]);
         assert_eq!(limiter.deadline(), None);
         assert!(limiter.admit("handshake", now + WINDOW), "a new window");
     }

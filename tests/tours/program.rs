@@ -1,0 +1,118 @@
+//! A broker as a user starts it: a command line, a port that is free, a log on standard error.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread;
+use std::time::Instant;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::support::broker::PATIENCE;
+
+/// Debian's Mosquitto.
+pub const MOSQUITTO: &str = "/usr/sbin/mosquitto";
+
+/// The program under test.
+pub fn pondhawk() -> PathBuf {
+    env!("CARGO_BIN_EXE_pondhawk").into()
+}
+
+/// A port that nobody listens on.
+pub fn free_port() -> u16 {
+    let socket = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+    socket.expect("a free port").port()
+}
+
+#[derive(Default)]
+struct Log {
+    lines: Mutex<Vec<String>>,
+    grown: Condvar,
+}
+
+impl Log {
+    fn lines(&self) -> MutexGuard<'_, Vec<String>> {
+        self.lines.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// A running broker; killed when dropped.
+pub struct Program {
+    child: Child,
+    log: Arc<Log>,
+}
+
+impl Program {
+    /// Starts `program` with these arguments and waits until it says that it runs.
+    pub fn start<S: AsRef<OsStr>>(program: impl AsRef<OsStr>, arguments: &[S]) -> Self {
+        let mut command = Command::new(program);
+        // As root it stays root: the files of a test are for root alone.
+        command.args(arguments).env("PUID", "0").env("PGID", "0");
+        Self::run(command)
+    }
+
+    /// Runs a command line and waits until it says that it runs.
+    pub fn run(mut command: Command) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let log = Arc::new(Log::default());
+        follow(child.stderr.take().expect("it is piped"), Arc::clone(&log));
+        let program = Self { child, log };
+        program.wait_line(|line| line.ends_with(" running"));
+        program
+    }
+
+    /// Waits for a line of the log.
+    pub fn wait_line(&self, wanted: impl Fn(&str) -> bool) -> String {
+        let until = Instant::now() + PATIENCE;
+        let mut lines = self.log.lines();
+        loop {
+            if let Some(line) = lines.iter().find(|line| wanted(line)) {
+                return line.clone();
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            let ended = lines.last().is_some_and(|line| line == END);
+            assert!(!left.is_zero() && !ended, "the line never came:\n{}", lines.join("\n"));
+            lines = self.log.grown.wait_timeout(lines, left).unwrap().0;
+        }
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id() as i32), signal).expect("signal the broker");
+    }
+
+    /// Ends it in order and returns the whole log.
+    pub fn stop(mut self) -> Vec<String> {
+        self.signal(Signal::SIGTERM);
+        self.child.wait().expect("wait for the broker");
+        self.wait_line(|line| line == END);
+        let mut lines = self.log.lines().clone();
+        lines.pop();
+        lines
+    }
+}
+
+const END: &str = "(end of log)";
+
+fn follow(stream: impl Read + Send + 'static, log: Arc<Log>) {
+    thread::spawn(move || {
+        let lines = BufReader::new(stream).lines().map_while(Result::ok);
+        for line in lines.chain([END.to_string()]) {
+            log.lines().push(line);
+            log.grown.notify_all();
+        }
+    });
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // Both fail only when the process has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
