@@ -11,8 +11,8 @@ use crate::engine::{Fleet, Plan, Snapshot, Sources, raise_descriptor_limit};
 use crate::failure::Failure;
 use crate::fill::{Findings, fill, scenario};
 use crate::measure::{CpuDelta, Memory, ProcessSample};
-use crate::output::emit_run;
-use crate::result::{BrokerSample, RunResult, Slice, Verdict, Window};
+use crate::output::{Live, Progress, emit_run};
+use crate::result::{BrokerSample, LatencyKind, RunResult, Slice, Verdict, Window};
 
 /// How often the broker's process is looked at.
 const SAMPLE_NS: u64 = 500_000_000;
@@ -24,15 +24,22 @@ const SAMPLE_NS: u64 = 500_000_000;
 pub fn run(pattern: Pattern, args: &RunArgs) -> Result<Verdict, Failure> {
     let plan = Plan::new(pattern, &args.shape)?;
     let fleet = prepare(&plan, args.target.target, &args.target.source)?;
+    let mut live = Live::new(&args.output);
+    let clients = plan.clients.len() as u64;
+    live.show(&Progress { phase: "connect", clients, ..Progress::default() });
     let connected = fleet.connect(args.target.connect_rate, plan.subscriptions());
     let fleet = fleet.if_connected(connected)?;
     let target = args.target.target.to_string();
     let mut result = RunResult::begin(scenario(pattern, &plan, args), target);
-    let window = load(&fleet, args, &mut result)?;
+    let window = load(&fleet, args, &mut result, |slice, elapsed| {
+        live.show(&moment(slice, clients, elapsed, args.duration));
+    })?;
     fleet.pause();
+    live.show(&Progress { phase: "drain", connected: clients, clients, ..Progress::default() });
     fleet.settle(args.drain);
     let outcome = fleet.finish()?;
     let findings = Findings { window, outcome };
+    drop(live);
     fill(&mut result, &plan, findings, args.max_lag_ms);
     emit_run(&mut result, &args.output)?;
     Ok(result.verdict)
@@ -53,7 +60,12 @@ pub fn prepare(
 }
 
 /// Publishes for warm-up and measurement, and measures.
-fn load(fleet: &Fleet, args: &RunArgs, result: &mut RunResult) -> Result<Window, Failure> {
+fn load(
+    fleet: &Fleet,
+    args: &RunArgs,
+    result: &mut RunResult,
+    mut show: impl FnMut(&Slice, Duration),
+) -> Result<Window, Failure> {
     let start = now_ns();
     let from = start + args.warmup.as_nanos() as u64;
     let until = from + args.duration.as_nanos() as u64;
@@ -72,12 +84,30 @@ fn load(fleet: &Fleet, args: &RunArgs, result: &mut RunResult) -> Result<Window,
         sleep_until(next);
         watch.iter_mut().try_for_each(Watch::look).map_err(broker_gone)?;
         let now = Snapshot::take(fleet, None).map_err(broker_gone)?;
-        result.series.push(slice(result.series.len() as u32, &now.since(&last), fleet));
+        let slice = slice(result.series.len() as u32, &now.since(&last), fleet);
+        show(&slice, Duration::from_nanos(next - from));
+        result.series.push(slice);
         last = now;
     }
     let after = Snapshot::take(fleet, pid).map_err(broker_gone)?;
     result.broker_samples = watch.map_or_else(Vec::new, |watch| watch.samples);
     Ok(after.since(&before))
+}
+
+/// A slice as the live view shows it.
+fn moment(slice: &Slice, clients: u64, elapsed: Duration, planned: Duration) -> Progress<'_> {
+    let per_s = |count: u64| count as f64 / slice.seconds;
+    Progress {
+        phase: &slice.phase,
+        elapsed,
+        planned: Some(planned),
+        connected: slice.connected,
+        clients,
+        sent_per_s: per_s(slice.sent),
+        delivered_per_s: per_s(slice.delivered),
+        latency_us: slice.latency.summary(LatencyKind::EndToEnd).map(|s| (s.p50_us, s.p99_us)),
+        errors: slice.errors,
+    }
 }
 
 /// The counts of one slice of the measurement window.

@@ -1,6 +1,7 @@
 //! The built program against brokers.
 
 mod compare;
+mod live;
 mod mosquitto;
 mod null_broker;
 mod results;
