@@ -10,6 +10,7 @@ use pondhawk::protocol::{QoS, Version};
 use crate::ab::Placement;
 use crate::client::stamp::STAMP_LEN;
 use crate::compare::{Allowance, Measure, Side};
+use crate::peers::Case;
 
 /// Load generator for MQTT brokers.
 ///
@@ -41,6 +42,8 @@ pub enum Command {
     Null(NullArgs),
     /// Compares brokers in alternating slices.
     Ab(AbArgs),
+    /// Runs the standard cases against a list of brokers, in turns, and writes a table.
+    Peers(PeersArgs),
     /// Compares the results of two builds, several runs each.
     ///
     /// Exit codes: 0 not shown to be slower, 1 slower, 2 usage error or runs that are not alike.
@@ -235,6 +238,32 @@ pub struct AbArgs {
     pub warmup: Duration,
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+/// Brokers to run the standard cases against.
+#[derive(Debug, Args)]
+pub struct PeersArgs {
+    /// A broker to start, as `loadgen ab` takes it; the first is the reference.
+    #[arg(long, value_name = "NAME=CMD", required = true)]
+    pub broker: Vec<String>,
+    /// A load to run instead of the standard ones; or the name of one of those.
+    #[arg(long, value_name = "NAME=LOAD")]
+    pub case: Vec<Case>,
+    /// Folder for the result of each case and the table.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Processors of the brokers and of the generator, for example 0/1.
+    #[arg(long, value_name = "BROKER/GENERATOR")]
+    pub cpus: Option<String>,
+    /// Rounds of each case.
+    #[arg(long, default_value_t = 7)]
+    pub rounds: usize,
+    /// Length of one slice.
+    #[arg(long, value_name = "SECS", default_value = "0.5")]
+    pub slice: String,
+    /// Load before each slice that is not measured.
+    #[arg(long, value_name = "SECS", default_value = "0.1")]
+    pub warmup: String,
 }
 
 /// Results to compare.

@@ -6,6 +6,7 @@
 //! | `client` | one MQTT client as a state machine: bytes in, bytes out |
 //! | `engine` | threads, sockets and pacing that drive many clients |
 //! | `measure` | histograms, gap detection, what `/proc` says of a process |
+//! | `peers` | the standard cases against a list of brokers |
 //! | `plot` | charts and pages: SVG and HTML that load nothing |
 //! | `report` | results as a page |
 //! | `compare` | several runs of two builds, side by side |
@@ -30,6 +31,7 @@ mod measure;
 mod merge;
 mod null;
 mod output;
+mod peers;
 mod plot;
 mod report;
 mod result;
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         Command::Compare(args) => {
             return exit(compare::run(&args).map(compare::Conclusion::exit_code));
         }
+        Command::Peers(args) => peers::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Merge(args) => merge::run(&args),
     };

@@ -4,5 +4,6 @@ mod compare;
 mod live;
 mod mosquitto;
 mod null_broker;
+mod peers;
 mod results;
 mod support;
