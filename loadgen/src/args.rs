@@ -1,16 +1,18 @@
 //! The command line.
 
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use pondhawk::protocol::{QoS, Version};
 
 use crate::ab::Placement;
-use crate::client::stamp::STAMP_LEN;
 use crate::compare::{Allowance, Measure, Side};
+use crate::load_args::{RunArgs, ShapeArgs, ShortArgs, address};
 use crate::peers::Case;
+use crate::run;
+use crate::scenario::{Scenario, Setting, duration};
 
 /// Load generator for MQTT brokers.
 ///
@@ -27,17 +29,33 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Runs a scenario: a file, or a built-in one by its name.
+    Run(RunArgs),
+    /// Checks a scenario file.
+    Check(CheckArgs),
+    /// Lists the built-in scenarios, or prints one.
+    Scenarios(ScenariosArgs),
+    /// Connections that are opened and held.
+    Conn(ShortArgs),
     /// Pairs: each publisher has its own topic and its own subscriber.
-    P2p(RunArgs),
+    P2p(ShortArgs),
     /// Many publishers, few subscribers; every message reaches one subscriber.
-    Fanin(RunArgs),
+    Fanin(ShortArgs),
     /// Few publishers, many subscribers; every message reaches all of them.
-    Fanout(RunArgs),
+    Fanout(ShortArgs),
+    /// Many publishers, and subscribers that share one subscription.
+    Shared(ShortArgs),
+    /// All clients lose their connections at once and come back.
+    Storm(ShortArgs),
     /// Memory that a broker needs for an idle connection and for one subscription.
     ///
     /// Start the broker anew for each run: memory that it kept from an earlier one hides the
     /// growth.
-    Idle(IdleArgs),
+    Idle(ShortArgs),
+    /// Retained Messages, then subscribers that want all of them.
+    Retained(ShortArgs),
+    /// Clients that take over each other's sessions.
+    Takeover(ShortArgs),
     /// The null broker: a broker's socket work and nothing else.
     Null(NullArgs),
     /// Compares brokers in alternating slices.
@@ -52,98 +70,42 @@ pub enum Command {
     Report(ReportArgs),
     /// Adds up the results of generators that loaded one broker together.
     Merge(MergeArgs),
+    /// Waits for a run on another machine that wants help: `--agents`.
+    Agent(AgentArgs),
+    /// A worker process: takes orders on the standard input.
+    #[command(hide = true)]
+    Worker,
 }
 
-/// How publishers and subscribers are joined.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pattern {
-    /// One subscriber for each publisher.
-    P2p,
-    /// Each subscriber hears a share of the publishers.
-    Fanin,
-    /// Each subscriber hears every publisher.
-    Fanout,
-}
-
-/// One load run against one broker.
+/// `loadgen check`.
 #[derive(Debug, Args)]
-pub struct RunArgs {
-    #[command(flatten)]
-    pub target: TargetArgs,
-    #[command(flatten)]
-    pub shape: ShapeArgs,
-    /// Length of the measurement window.
-    #[arg(long, value_name = "SECS", default_value = "10", value_parser = seconds)]
-    pub duration: Duration,
-    /// Load before the measurement window opens.
-    #[arg(long, value_name = "SECS", default_value = "1", value_parser = seconds)]
-    pub warmup: Duration,
-    /// After the run, how long to wait for messages while none arrives.
-    #[arg(long, value_name = "SECS", default_value = "2", value_parser = seconds)]
-    pub drain: Duration,
-    /// In an open loop, the greatest p99 of the generator's own lateness that is accepted.
-    #[arg(long, value_name = "MS", default_value_t = 1.0)]
-    pub max_lag_ms: f64,
-    #[command(flatten)]
-    pub output: OutputArgs,
+pub struct CheckArgs {
+    /// Scenario files.
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<String>,
+    /// Sets a parameter, or an option: run.OPTION or GROUP.OPTION.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<Setting>,
 }
 
-/// Whom to load, and how to reach it.
+/// `loadgen scenarios`.
 #[derive(Debug, Args)]
-pub struct TargetArgs {
-    /// The broker.
-    #[arg(long, value_name = "HOST:PORT", value_parser = address)]
-    pub target: SocketAddr,
-    /// Process to account CPU time and memory to.
-    #[arg(long, value_name = "PID")]
-    pub broker_pid: Option<u32>,
-    /// Source addresses; loopback targets get as many as they need by themselves.
-    #[arg(long, value_name = "IP", value_delimiter = ',')]
-    pub source: Vec<IpAddr>,
-    /// Connections opened per second; 0 for no limit.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub connect_rate: u32,
+pub struct ScenariosArgs {
+    /// Print the text of this one.
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// Print the table of all options, as docs/scenarios.md has it.
+    #[arg(long, conflicts_with = "name")]
+    pub options: bool,
 }
 
-/// The shape of the load.
-#[derive(Clone, Debug, Args)]
-pub struct ShapeArgs {
-    /// Publisher and subscriber pairs (p2p) [default: 64].
-    #[arg(long, conflicts_with_all = ["pubs", "subs"])]
-    pub pairs: Option<u32>,
-    /// Publishers [default: 100 for fanin, 1 for fanout].
-    #[arg(long)]
-    pub pubs: Option<u32>,
-    /// Subscribers [default: 1 for fanin, 500 for fanout].
-    #[arg(long)]
-    pub subs: Option<u32>,
-    /// QoS of publications and subscriptions.
-    #[arg(long, default_value = "0", value_parser = qos)]
-    pub qos: QoS,
-    /// Protocol version: 3 (3.1), 4 (3.1.1) or 5.
-    #[arg(long, default_value = "4", value_parser = version)]
-    pub version: Version,
-    /// Payload bytes, at least 16.
-    #[arg(long, value_name = "BYTES", default_value_t = STAMP_LEN)]
-    pub size: usize,
-    /// Messages in each write of a publisher.
-    #[arg(long, value_name = "B", default_value_t = 1)]
-    pub batch: u32,
-    /// Messages per second over all publishers, open loop; 0 for a closed loop.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub rate: u64,
-    /// Closed loop: messages outstanding per publisher [default: one batch].
-    #[arg(long, value_name = "W")]
-    pub window: Option<u32>,
-    /// Generator threads.
-    #[arg(long, default_value_t = 1)]
-    pub threads: usize,
-    /// First level of every topic.
-    #[arg(long, value_name = "P", default_value = "lg")]
-    pub topic_prefix: String,
-    /// Never sleep: schedules to the microsecond for a core of CPU time per thread.
-    #[arg(long)]
-    pub spin: bool,
+/// `loadgen agent`.
+#[derive(Debug, Args)]
+pub struct AgentArgs {
+    /// Where to listen. Whoever can connect can make this machine load any other: choose an
+    /// address that only the generators reach.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:0", value_parser = address)]
+    pub listen: SocketAddr,
 }
 
 /// What to print.
@@ -166,33 +128,6 @@ pub struct OutputArgs {
     pub label: Vec<(String, String)>,
 }
 
-/// Idle connections.
-#[derive(Debug, Args)]
-pub struct IdleArgs {
-    #[command(flatten)]
-    pub target: TargetArgs,
-    /// Connections to open.
-    #[arg(long, value_name = "N")]
-    pub connections: u32,
-    /// Then give each connection one subscription of three levels, its own.
-    #[arg(long)]
-    pub subscribe: bool,
-    /// Connections opened per second; 0 for no limit.
-    #[arg(long, value_name = "CONN/S", default_value_t = 2000)]
-    pub rate: u32,
-    /// How long to hold the connections once all are open.
-    #[arg(long, value_name = "S", default_value = "1", value_parser = seconds)]
-    pub hold: Duration,
-    /// Protocol version: 3 (3.1), 4 (3.1.1) or 5.
-    #[arg(long, default_value = "4", value_parser = version)]
-    pub version: Version,
-    /// Generator threads.
-    #[arg(long, default_value_t = 1)]
-    pub threads: usize,
-    #[command(flatten)]
-    pub output: OutputArgs,
-}
-
 /// The null broker.
 #[derive(Debug, Args)]
 pub struct NullArgs {
@@ -212,14 +147,17 @@ pub struct NullArgs {
 pub enum NullMode {
     /// A broker: relays each publisher to the subscribers of its first topic.
     Broker,
+    /// A sink: acknowledges and relays nothing.
+    Sink,
 }
 
 /// A comparison.
 #[derive(Debug, Args)]
 pub struct AbArgs {
-    /// The load, for example 'p2p --pairs 64 --qos 0 --batch 8'.
-    #[arg(long, value_name = "LOAD", value_parser = scenario)]
-    pub scenario: Scenario,
+    /// The load, for example 'p2p --pairs 64 --qos 0 --batch 8', or a scenario with its settings:
+    /// 'mqttbs-p2p-small batch=8'.
+    #[arg(long, value_name = "LOAD", value_parser = load)]
+    pub scenario: Load,
     /// A broker to start, `name=command`, where {port} stands for a free port. The first one is the
     /// reference. Just `null` is the null broker of this program.
     #[arg(long = "broker", value_name = "NAME=CMD", required = true, value_parser = broker)]
@@ -231,10 +169,23 @@ pub struct AbArgs {
     #[arg(long, default_value_t = 7)]
     pub rounds: usize,
     /// Length of one slice.
-    #[arg(long, value_name = "SECS", default_value = "0.5", value_parser = seconds)]
+    #[arg(long, value_name = "SECS", default_value = "0.5", value_parser = duration)]
     pub slice: Duration,
+    /// Speak TLS to the brokers.
+    #[arg(long)]
+    pub tls: bool,
+    /// Speak WebSocket to the brokers, to this resource.
+    #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = "/mqtt",
+          require_equals = true)]
+    pub ws: Option<String>,
+    /// Trusted authorities, PEM [default: the system's].
+    #[arg(long, value_name = "FILE")]
+    pub cafile: Option<PathBuf>,
+    /// Trust any certificate.
+    #[arg(long)]
+    pub insecure: bool,
     /// Load before each slice that is not measured.
-    #[arg(long, value_name = "SECS", default_value = "0.1", value_parser = seconds)]
+    #[arg(long, value_name = "SECS", default_value = "0.1", value_parser = duration)]
     pub warmup: Duration,
     #[command(flatten)]
     pub output: OutputArgs,
@@ -322,13 +273,11 @@ pub struct MergeArgs {
 
 /// A load named on one line.
 #[derive(Clone, Debug)]
-pub struct Scenario {
+pub struct Load {
     /// The line as given.
     pub text: String,
-    /// How clients are joined.
-    pub pattern: Pattern,
-    /// The rest.
-    pub shape: ShapeArgs,
+    /// The scenario.
+    pub scenario: Arc<Scenario>,
 }
 
 /// A broker that `ab` starts.
@@ -342,27 +291,21 @@ pub struct BrokerCommand {
 
 #[derive(Parser)]
 #[command(no_binary_name = true)]
-struct ScenarioLine {
-    #[command(subcommand)]
-    load: ScenarioLoad,
+struct LoadLine {
+    /// A short form or a scenario.
+    name: String,
+    #[command(flatten)]
+    shape: ShapeArgs,
+    /// Settings.
+    set: Vec<Setting>,
 }
 
-#[derive(Subcommand)]
-enum ScenarioLoad {
-    P2p(ShapeArgs),
-    Fanin(ShapeArgs),
-    Fanout(ShapeArgs),
-}
-
-fn scenario(text: &str) -> Result<Scenario, String> {
+fn load(text: &str) -> Result<Load, String> {
     let line =
-        ScenarioLine::try_parse_from(text.split_whitespace()).map_err(|error| error.to_string())?;
-    let (pattern, shape) = match line.load {
-        ScenarioLoad::P2p(shape) => (Pattern::P2p, shape),
-        ScenarioLoad::Fanin(shape) => (Pattern::Fanin, shape),
-        ScenarioLoad::Fanout(shape) => (Pattern::Fanout, shape),
-    };
-    Ok(Scenario { text: text.to_owned(), pattern, shape })
+        LoadLine::try_parse_from(text.split_whitespace()).map_err(|error| error.to_string())?;
+    let scenario =
+        run::short_form(&line.name, &line.shape, line.set).map_err(|error| error.to_string())?;
+    Ok(Load { text: text.to_owned(), scenario: Arc::new(scenario) })
 }
 
 fn broker(text: &str) -> Result<BrokerCommand, String> {
@@ -373,29 +316,6 @@ fn broker(text: &str) -> Result<BrokerCommand, String> {
         Some(_) => Err("expected name=command with {port} in the command".to_owned()),
         None if text == "null" => Ok(BrokerCommand { name: "null".to_owned(), command: None }),
         None => Err("expected name=command, or null".to_owned()),
-    }
-}
-
-/// Seconds with a fraction (`0.5`, `0.5s`) or milliseconds (`500ms`).
-fn seconds(text: &str) -> Result<Duration, String> {
-    let (number, unit) = match text.strip_suffix("ms") {
-        Some(number) => (number, 1e-3),
-        None => (text.strip_suffix('s').unwrap_or(text), 1.0),
-    };
-    let value: f64 = number.parse().map_err(|_| format!("'{text}' is no time in seconds"))?;
-    Duration::try_from_secs_f64(value * unit).map_err(|error| error.to_string())
-}
-
-fn qos(text: &str) -> Result<QoS, String> {
-    text.parse().ok().and_then(QoS::from_u8).ok_or_else(|| "expected 0, 1 or 2".to_owned())
-}
-
-fn version(text: &str) -> Result<Version, String> {
-    match text {
-        "3" | "3.1" => Ok(Version::V31),
-        "4" | "3.1.1" => Ok(Version::V311),
-        "5" | "5.0" => Ok(Version::V5),
-        _ => Err("expected 3, 4 or 5".to_owned()),
     }
 }
 
@@ -412,32 +332,26 @@ fn label(text: &str) -> Result<(String, String), String> {
     }
 }
 
-fn address(text: &str) -> Result<SocketAddr, String> {
-    let mut found = text.to_socket_addrs().map_err(|error| error.to_string())?;
-    found.next().ok_or_else(|| format!("'{text}' has no address"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pondhawk::protocol::{QoS, Version};
 
     #[test]
-    fn seconds_take_fractions_and_milliseconds() {
-        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
-        assert_eq!(seconds("2s"), Ok(Duration::from_secs(2)));
-        assert_eq!(seconds("250ms"), Ok(Duration::from_millis(250)));
-        assert!(seconds("-1").is_err());
-        assert!(seconds("soon").is_err());
+    fn a_load_is_read_like_a_command_line() {
+        let scenario = load("fanout --subs 500 --qos 1 --batch 8 --version 5").unwrap().scenario;
+        assert_eq!(scenario.groups[0].count, 500);
+        assert_eq!(scenario.groups[0].subscribe_qos, QoS::AtLeastOnce);
+        assert_eq!(scenario.groups[1].batch, 8);
+        assert_eq!(scenario.groups[1].version, Version::V5);
+        assert_eq!(load("p2p pairs=3").unwrap().scenario.groups[0].count, 3);
     }
 
     #[test]
-    fn a_scenario_line_is_read_like_a_command_line() {
-        let scenario = scenario("fanout --subs 500 --qos 1 --batch 8 --version 5").unwrap();
-        assert_eq!(scenario.pattern, Pattern::Fanout);
-        assert_eq!(scenario.shape.subs, Some(500));
-        assert_eq!(scenario.shape.qos, QoS::AtLeastOnce);
-        assert_eq!(scenario.shape.batch, 8);
-        assert_eq!(scenario.shape.version, Version::V5);
+    fn an_option_that_a_short_form_does_not_have_is_refused() {
+        let error = load("p2p --pubs 3").unwrap_err();
+        assert!(error.contains("p2p takes no --pubs"), "{error}");
+        assert!(load("fanout --pairs 3").is_err());
     }
 
     #[test]
@@ -452,6 +366,6 @@ mod tests {
     fn the_command_line_is_consistent() {
         use clap::CommandFactory;
         Cli::command().debug_assert();
-        ScenarioLine::command().debug_assert();
+        LoadLine::command().debug_assert();
     }
 }

@@ -1,9 +1,11 @@
 //! The rounds of a comparison: every broker loaded for a slice, in turns.
 
+use std::sync::Arc;
+
 use crate::args::AbArgs;
-use crate::engine::Plan;
 use crate::failure::Failure;
 use crate::output::emit;
+use crate::plan::{Plan, Share};
 use crate::result::Verdict;
 
 use super::broker::BrokerProcess;
@@ -16,13 +18,13 @@ use super::slice::Contender;
 /// # Errors
 /// If a broker does not start or refuses clients.
 pub fn run(args: &AbArgs) -> Result<Verdict, Failure> {
-    let plan = Plan::new(args.scenario.pattern, &args.scenario.shape)?;
+    let plan = Plan::new(Arc::clone(&args.scenario.scenario), Share::WHOLE)?;
     let mut contenders = Vec::with_capacity(args.brokers.len());
     for broker in &args.brokers {
         args.cpus.iter().try_for_each(Placement::enter_broker)?;
         let process = BrokerProcess::start(broker)?;
         args.cpus.iter().try_for_each(Placement::enter_generator)?;
-        contenders.push(Contender::connect(process, &plan)?);
+        contenders.push(Contender::connect(process, &plan, args)?);
     }
     for round in 0..args.rounds {
         for turn in 0..contenders.len() {

@@ -5,17 +5,16 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use crate::args::AbArgs;
-use crate::client::Integrity;
-use crate::engine::Plan;
-use crate::fill::counts;
 use crate::measure::{Memory, Summary, median};
 use crate::output::{Show, Table};
-use crate::result::{Environment, Verdict, Window, broken_promises};
+use crate::plan::Plan;
+use crate::result::{Counts, Environment, LatencyKind, Verdict, Window};
+use crate::run::judge;
 
 use super::slice::Finished;
 
 /// Name and version of the JSON layout.
-const SCHEMA: &str = "loadgen-ab/1";
+const SCHEMA: &str = "loadgen-ab/2";
 
 /// The report of a comparison; serialises to the JSON result.
 #[derive(Debug, Serialize)]
@@ -42,7 +41,7 @@ struct BrokerReport {
     generator_us: Spread,
     latency: Option<Summary>,
     memory: Memory,
-    integrity: Integrity,
+    counts: Counts,
     broken: Vec<String>,
     slices: Vec<Window>,
 }
@@ -101,8 +100,8 @@ impl AbReport {
 
 impl BrokerReport {
     fn new(finished: Finished, plan: &Plan, reference: &[Option<f64>]) -> Self {
-        let Finished { name, slices, memory, outcome } = finished;
-        let recorder = outcome.recorder;
+        let Finished { name, slices, memory, mut outcome } = finished;
+        let judgement = judge(plan, &mut outcome);
         let ratios = slices.iter().zip(reference).map(|(slice, reference)| {
             let reference = reference.filter(|reference| *reference > 0.0)?;
             Some(cost(slice)? / reference)
@@ -113,10 +112,10 @@ impl BrokerReport {
             ratio: Spread::of(ratios),
             delivered_per_s: Spread::of(slices.iter().map(|slice| Some(slice.delivery_rate()))),
             generator_us: Spread::of(slices.iter().map(|s| s.us_per_delivery(&s.generator))),
-            latency: recorder.end_to_end.summary(),
+            latency: outcome.latencies.summary(LatencyKind::EndToEnd),
             memory,
-            broken: broken_promises(plan.load.qos, &counts(&recorder.integrity)),
-            integrity: recorder.integrity,
+            broken: judgement.broken,
+            counts: judgement.counts,
             slices,
         }
     }

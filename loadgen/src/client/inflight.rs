@@ -42,6 +42,19 @@ impl Inflight {
         self.limit
     }
 
+    /// Forgets all open exchanges.
+    pub fn clear(&mut self) {
+        self.slots.fill(Slot::default());
+        self.open = 0;
+    }
+
+    /// When an open exchange was opened.
+    #[inline]
+    pub fn opened_ns(&self, packet_id: u16) -> Option<u64> {
+        let slot = &self.slots[usize::from(packet_id) & (self.slots.len() - 1)];
+        (packet_id != 0 && slot.packet_id == packet_id).then_some(slot.sent_ns)
+    }
+
     /// Opens an exchange and returns its packet identifier; `None` while there is no room.
     #[inline]
     pub fn open_next(&mut self, now_ns: u64) -> Option<u16> {

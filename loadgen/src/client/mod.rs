@@ -1,23 +1,28 @@
 //! One MQTT client as a state machine: bytes in, bytes out, no socket and no clock.
 //!
-//! [`Client`] does the handshake and hands everything after it to its role: a [`Publisher`] or a
-//! [`Subscriber`]. What clients of one process share is in [`Board`]; what one thread measures
-//! goes to a [`Recorder`].
+//! [`Client`] does the handshake and knows its roles: a [`Publisher`], a [`Subscriber`], both, or
+//! none. What clients of one group share is in [`Kind`], what clients of one process share in
+//! [`Board`]; what one thread measures goes to a [`Recorder`].
 
 mod board;
+mod frame;
 mod inflight;
+mod kind;
 mod machine;
 mod publisher;
 mod recorder;
+mod schedule;
+mod seen;
 pub mod stamp;
 mod subscriber;
-mod template;
 #[cfg(test)]
 mod tests;
 mod wire;
 
 pub use board::{Board, Totals};
-pub use machine::{Client, Context, Ended, Role, Stage};
-pub use publisher::{Load, Publisher};
-pub use recorder::{Integrity, Recorder};
-pub use subscriber::{FlowRange, Subscriber};
+pub use kind::Kind;
+pub use machine::{Client, Context, Ended, Ours, Stage};
+pub use publisher::{Due, Publisher};
+pub use recorder::Recorder;
+pub use schedule::{Progress, Schedule};
+pub use seen::{Seen, SeenFlow};

@@ -1,92 +1,57 @@
 //! The subscribing role.
 
+use std::sync::Arc;
+
 use pondhawk::protocol::{PacketType, QoS, RawFrame, ReasonCode, Version, encode_ack};
 
 use crate::measure::FlowTracker;
+use crate::plan::Expected;
+use crate::result::LatencyKind;
 
 use super::machine::{Context, Ended};
-use super::stamp::Stamp;
+use super::stamp::{NoStamp, Stamp, WILL_FLOW};
 use super::wire;
 
-/// The flows that a subscriber should hear: `count` of them from `first` in steps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FlowRange {
-    /// Lowest flow.
-    pub first: u32,
-    /// Distance between two.
-    pub step: u32,
-    /// How many.
-    pub count: u32,
-}
-
-impl FlowRange {
-    /// The position of `flow` in the range.
-    #[inline]
-    fn index_of(self, flow: u32) -> Option<usize> {
-        let offset = flow.checked_sub(self.first)?;
-        let index = if self.step == 1 { offset } else { offset / self.step };
-        (offset == index * self.step && index < self.count).then_some(index as usize)
-    }
-
-    /// All flows of the range.
-    pub fn iter(self) -> impl Iterator<Item = u32> {
-        (0..self.count).map(move |index| self.first + index * self.step)
-    }
-}
-
-/// One subscriber: follows each flow, measures, and acknowledges.
+/// One subscriber: follows each flow, measures, and acknowledges. It comes into being with the
+/// first message, so that idle clients cost nothing for it.
 #[derive(Debug)]
 pub struct Subscriber {
     version: Version,
-    size: usize,
-    flows: FlowRange,
+    expected: Option<Arc<Expected>>,
+    /// One for each flow; none for a shared subscription, whose members share the flows.
     trackers: Box<[FlowTracker]>,
     run: (u32, u64),
 }
 
 impl Subscriber {
-    /// A subscriber that should hear `flows` with payloads of `size` bytes.
-    pub fn new(flows: FlowRange, version: Version, size: usize) -> Self {
-        let trackers = (0..flows.count).map(|_| FlowTracker::default()).collect();
-        Self { version, size, flows, trackers, run: (flows.first, 0) }
+    /// A subscriber that should hear `expected`.
+    pub fn new(version: Version, expected: Option<Arc<Expected>>) -> Self {
+        let own = expected.as_ref().filter(|expected| expected.shared.is_none());
+        let count = own.map_or(0, |expected| expected.flows.len());
+        let trackers = (0..count).map(|_| FlowTracker::default()).collect();
+        Self { version, expected, trackers, run: (0, 0) }
     }
 
     /// Each flow with what was seen of it.
     pub fn flows(&self) -> impl Iterator<Item = (u32, &FlowTracker)> {
-        self.flows.iter().zip(self.trackers.iter())
+        let flow = |at| self.expected.as_ref().map_or(0, |expected| expected.flows.get(at));
+        self.trackers.iter().enumerate().map(move |(at, tracker)| (flow(at), tracker))
     }
 
-    /// Takes one frame; acknowledgements are appended to `out`.
+    /// Takes a PUBLISH; acknowledgements are appended to `out`. `since_ns` is when the client
+    /// subscribed.
     ///
     /// # Errors
-    /// If the frame is none that a subscriber gets.
+    /// If the frame makes no sense.
     #[inline]
-    pub fn on_frame(
+    pub fn on_publish(
         &mut self,
         frame: RawFrame<'_>,
+        since_ns: u64,
         context: &mut Context<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), Ended> {
-        if frame.first & 0xF0 == (PacketType::Publish as u8) << 4 {
-            return self.on_publish(frame, context, out);
-        }
-        if PacketType::of(frame.first) == Some(PacketType::Pubrel) {
-            let (packet_id, _) = wire::acknowledgement(frame)?;
-            let (version, success) = (self.version, ReasonCode::SUCCESS);
-            encode_ack(PacketType::Pubcomp, version, packet_id, success, out);
-            return Ok(());
-        }
-        Err(Ended::unexpected(frame))
-    }
-
-    #[inline]
-    fn on_publish(
-        &mut self,
-        frame: RawFrame<'_>,
-        context: &mut Context<'_>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Ended> {
-        let delivery = wire::delivery(frame, self.size)?;
+        let delivery = wire::delivery(frame, self.version)?;
         let acknowledge = match delivery.qos {
             QoS::AtMostOnce => None,
             QoS::AtLeastOnce => Some(PacketType::Puback),
@@ -95,21 +60,32 @@ impl Subscriber {
         if let Some(ty) = acknowledge {
             encode_ack(ty, self.version, delivery.packet_id, ReasonCode::SUCCESS, out);
         }
-        match Stamp::read(delivery.payload) {
-            Some(stamp) => self.on_message(stamp, context),
-            None => context.recorder.integrity.foreign += 1,
+        match Stamp::read(delivery.payload, context.now_ns) {
+            Ok(stamp) if stamp.flow == WILL_FLOW => context.recorder.wills += 1,
+            Ok(stamp) => {
+                let retained_since = delivery.retained.then_some(since_ns);
+                self.on_message(stamp, retained_since, context);
+            }
+            Err(NoStamp::Short) => context.recorder.counts.foreign += 1,
+            Err(NoStamp::Corrupted) => context.recorder.counts.corrupted += 1,
         }
         Ok(())
     }
 
     #[inline]
-    fn on_message(&mut self, stamp: Stamp, context: &mut Context<'_>) {
-        let Some(index) = self.flows.index_of(stamp.flow) else {
-            context.recorder.integrity.foreign += 1;
+    fn on_message(&mut self, stamp: Stamp, retained_since: Option<u64>, context: &mut Context<'_>) {
+        let expected = self.expected.as_ref();
+        let place = expected.and_then(|expected| expected.flows.index_of(stamp.flow));
+        let Some(index) = place else {
+            context.recorder.counts.foreign += 1;
             return;
         };
+        let fresh = match expected.and_then(|expected| expected.shared) {
+            None => self.trackers[index].record(stamp.sequence),
+            Some(shared) => context.recorder.seen.record(shared, stamp.flow, stamp.sequence),
+        };
         // A repetition must not make room for a publisher, nor stand in for what is still missing.
-        if !self.trackers[index].record(stamp.sequence) {
+        if !fresh {
             return;
         }
         if stamp.flow != self.run.0 {
@@ -117,9 +93,12 @@ impl Subscriber {
             self.run.0 = stamp.flow;
         }
         self.run.1 += 1;
-        if stamp.intended_ns >= context.record_from && stamp.intended_ns < context.record_until {
-            let latency = context.now_ns.saturating_sub(stamp.intended_ns);
-            context.recorder.end_to_end.record_ns(latency);
+        match retained_since {
+            Some(since_ns) => context.record_always(LatencyKind::Retained, since_ns),
+            None if context.has_clock_of(stamp.flow) => {
+                context.record(LatencyKind::EndToEnd, stamp.intended_ns);
+            }
+            None => {}
         }
     }
 
@@ -136,15 +115,12 @@ impl Subscriber {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_flow_range_knows_its_own() {
-        let range = FlowRange { first: 2, step: 3, count: 4 };
-        assert_eq!(range.iter().collect::<Vec<_>>(), [2, 5, 8, 11]);
-        assert_eq!([2, 5, 8, 11].map(|f| range.index_of(f)), [0, 1, 2, 3].map(Some));
-        assert_eq!([0, 1, 3, 14].map(|f| range.index_of(f)), [None; 4]);
-    }
+/// Answers a PUBREL.
+///
+/// # Errors
+/// If the frame is too short.
+pub fn release(version: Version, frame: RawFrame<'_>, out: &mut Vec<u8>) -> Result<(), Ended> {
+    let (packet_id, _) = wire::acknowledgement(frame)?;
+    encode_ack(PacketType::Pubcomp, version, packet_id, ReasonCode::SUCCESS, out);
+    Ok(())
 }

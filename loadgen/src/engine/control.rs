@@ -10,6 +10,8 @@ pub struct Control {
     /// The latest [`Order`].
     order: AtomicU64,
     run_start_ns: AtomicU64,
+    /// Length of the run, ns.
+    run_length_ns: AtomicU64,
     connect_limit: AtomicUsize,
     subscribe_limit: AtomicUsize,
     wakers: Box<[Waker]>,
@@ -57,6 +59,7 @@ impl Control {
         Self {
             order: AtomicU64::new(Order::FIRST.0),
             run_start_ns: AtomicU64::new(0),
+            run_length_ns: AtomicU64::new(0),
             connect_limit: AtomicUsize::new(0),
             subscribe_limit: AtomicUsize::new(0),
             reached: wakers.iter().map(|_| AtomicU64::new(Order::FIRST.0)).collect(),
@@ -70,10 +73,16 @@ impl Control {
         Order(self.order.load(Ordering::Acquire))
     }
 
-    /// Starts publishing; open-loop schedules begin at `start_ns`.
-    pub fn run_from(&self, start_ns: u64) {
+    /// Starts publishing at `start_ns`; nothing is due after `length_ns`.
+    pub fn run(&self, start_ns: u64, length_ns: u64) {
         self.run_start_ns.store(start_ns, Ordering::Relaxed);
+        self.run_length_ns.store(length_ns, Ordering::Relaxed);
         self.enter(Phase::Run);
+    }
+
+    /// How long the run lasts, ns.
+    pub fn run_length_ns(&self) -> u64 {
+        self.run_length_ns.load(Ordering::Relaxed)
     }
 
     /// When the run began.
@@ -141,7 +150,7 @@ mod tests {
         let poll = Poll::new().unwrap();
         let control = Control::new(vec![Waker::new(poll.registry(), Token(0)).unwrap()]);
         assert!(control.all_reached(), "all threads begin silent");
-        control.run_from(1);
+        control.run(1, 1);
         control.enter(Phase::Hold);
         assert_eq!(control.order().phase(), Phase::Hold);
         assert!(!control.all_reached(), "the thread may still be running");

@@ -1,21 +1,26 @@
-//! Threads, sockets and pacing that drive many clients.
+//! Threads that drive many clients.
 //!
-//! A [`Plan`] says which clients there are and on which thread; a [`Fleet`] runs it. Each thread is
-//! one mio loop with its own clients. A turn is: poll, read, pump publishers, one write for each
-//! client with something to say.
+//! A [`Fleet`] runs the clients of a plan in this process. Each thread is one mio loop with its own
+//! clients in a slab of [`Seat`]s; there is no thread, task or timer for a single client. A turn:
+//! poll, open connections, read, pump publishers, one write for each client with something to say.
+//!
+//! [`Seat`]: seat::Seat
 
 mod control;
+mod course;
 mod fleet;
+mod keep_alive;
 mod link;
+mod opener;
+mod outcome;
 mod pacer;
-mod plan;
-mod snapshot;
-mod source;
+mod seat;
+mod slow;
 mod timer;
+mod traffic;
 mod worker;
 
-pub use fleet::{Fleet, Outcome};
+pub use fleet::{Fleet, FleetSettings};
 pub use link::{Link, Received, may_be_closed};
-pub use plan::Plan;
-pub use snapshot::Snapshot;
-pub use source::{Sources, raise_descriptor_limit};
+pub use outcome::{FlowTally, Outcome};
+pub use seat::SEAT_BYTES;

@@ -1,113 +1,170 @@
-//! The schedule of an open loop.
+//! Notices which publishers of an open loop are due.
 
-/// Gives each batch of each publisher its due time.
-///
-/// Batches of all publishers are spread evenly: global batch `g` belongs to publisher `g %
-/// publishers` and is due `g × batch / rate` seconds after the start. Due times are computed from
-/// `g`, never by adding intervals, so they do not drift; a late batch keeps the time it was due.
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+use crate::client::{Kind, Progress, Schedule};
+use crate::scenario::Arrivals;
+
+/// The publishers of one group on one thread.
 #[derive(Debug)]
 pub struct Pacer {
-    start_ns: u64,
-    publishers: u64,
-    batch: u64,
-    rate: u64,
-    /// Publishers of this thread, ascending.
-    locals: Box<[u32]>,
-    cursor: u64,
+    kind: Arc<Kind>,
+    /// Their positions in the group, ascending, and their seats.
+    locals: Box<[(u32, u32)]>,
+    turn: Turn,
+}
+
+#[derive(Debug)]
+enum Turn {
+    /// Even arrivals come in the order of positions, round after round.
+    Round(u64),
+    /// Random arrivals are kept in a heap: when, and which of `locals`.
+    Heap(BinaryHeap<Reverse<(u64, u32)>>, Vec<Progress>),
 }
 
 impl Pacer {
-    /// A schedule for the publishers `locals` out of `publishers`; `rate` is messages per second
-    /// over all publishers, greater than 0.
-    pub fn new(publishers: u64, batch: u64, rate: u64, locals: Vec<u32>) -> Self {
-        Self { start_ns: 0, publishers, batch, rate, locals: locals.into(), cursor: 0 }
+    /// A pacer for the publishers at `locals`; `None` if their loop is closed.
+    pub fn new(kind: &Arc<Kind>, locals: Vec<(u32, u32)>) -> Option<Self> {
+        kind.schedule.as_ref()?;
+        let mut pacer =
+            Self { kind: Arc::clone(kind), locals: locals.into(), turn: Turn::Round(0) };
+        pacer.restart();
+        Some(pacer)
     }
 
-    /// Begins anew at `start_ns`.
-    pub fn start(&mut self, start_ns: u64) {
-        self.start_ns = start_ns;
-        self.cursor = 0;
+    fn schedule(&self) -> Option<&Schedule> {
+        self.kind.schedule.as_ref()
     }
 
-    /// When batch `index` of `publisher` is due.
-    pub fn intended_ns(&self, publisher: u32, index: u64) -> u64 {
-        let global = u128::from(index) * u128::from(self.publishers) + u128::from(publisher);
-        let offset = global * u128::from(self.batch) * 1_000_000_000 / u128::from(self.rate);
-        self.start_ns + offset as u64
+    /// Begins anew.
+    pub fn restart(&mut self) {
+        let Some(schedule) = &self.kind.schedule else { return };
+        self.turn = match schedule.arrivals {
+            Arrivals::Poisson => {
+                let begin = |(client, _): &(u32, u32)| schedule.begin(*client);
+                let progress: Vec<_> = self.locals.iter().map(begin).collect();
+                let due = |(at, progress)| Some(Reverse((schedule.due_ns(progress)?, at)));
+                Turn::Heap((0..).zip(&progress).filter_map(due).collect(), progress)
+            }
+            _ => Turn::Round(0),
+        };
     }
 
-    /// When the next batch of this thread is due; `None` if it has no publisher.
-    pub fn next_ns(&self) -> Option<u64> {
-        let (publisher, index) = self.next()?;
-        Some(self.intended_ns(publisher, index))
+    /// When the next batch is due, ns after the start; `None` if there is none.
+    pub fn next_ns(&mut self) -> Option<u64> {
+        match &self.turn {
+            Turn::Heap(heap, _) => heap.peek().map(|Reverse((due, _))| *due),
+            Turn::Round(_) => self.next_in_round().map(|(_, due)| due),
+        }
     }
 
-    fn next(&self) -> Option<(u32, u64)> {
+    /// The next batch that is due by `since_start_ns` and before `until_ns`: its publisher's seat,
+    /// and when it was due.
+    pub fn pop_due(&mut self, since_start_ns: u64, until_ns: u64) -> Option<(usize, u64)> {
+        let due = self.next_ns()?;
+        if due > since_start_ns || due >= until_ns {
+            return None;
+        }
+        match &mut self.turn {
+            Turn::Round(cursor) => {
+                let local = *cursor % self.locals.len() as u64;
+                *cursor += 1;
+                Some((self.locals[local as usize].1 as usize, due))
+            }
+            Turn::Heap(heap, progress) => {
+                let Reverse((_, at)) = heap.pop()?;
+                let (client, seat) = self.locals[at as usize];
+                let own = &mut progress[at as usize];
+                own.advance();
+                let has_more = |index| self.kind.has_batch(client, index);
+                let schedule = self.kind.schedule.as_ref()?;
+                if let Some(next) = schedule.due_ns(own).filter(|_| has_more(own.index())) {
+                    heap.push(Reverse((next, at)));
+                }
+                Some((seat as usize, due))
+            }
+        }
+    }
+
+    /// The next batch in the round, past the publishers that have sent all they may.
+    fn next_in_round(&mut self) -> Option<(u64, u64)> {
         let count = self.locals.len() as u64;
-        let position = self.cursor.checked_rem(count)?;
-        Some((self.locals[position as usize], self.cursor / count))
-    }
-
-    /// The next batch that is due by `now_ns`: its publisher and due time.
-    pub fn pop_due(&mut self, now_ns: u64) -> Option<(u32, u64)> {
-        let (publisher, index) = self.next()?;
-        let intended_ns = self.intended_ns(publisher, index);
-        (intended_ns <= now_ns).then(|| {
-            self.cursor += 1;
-            (publisher, intended_ns)
-        })
+        loop {
+            let Turn::Round(cursor) = &mut self.turn else { return None };
+            let (local, index) = (cursor.checked_rem(count)?, *cursor / count);
+            let client = self.locals[local as usize].0;
+            if self.kind.has_batch(client, index) {
+                let due = self.schedule()?.due_even_ns(client, index)?;
+                return Some((local, due));
+            }
+            // Shares of one limit differ by one message, so at most one round is passed over.
+            if self.locals.iter().all(|(client, _)| !self.kind.has_batch(*client, index)) {
+                return None;
+            }
+            *cursor += 1;
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::{Plan, Share};
+    use crate::scenario::{BUILTIN, Scenario, Setting};
 
-    fn due_until(pacer: &mut Pacer, now_ns: u64) -> Vec<(u32, u64)> {
-        std::iter::from_fn(|| pacer.pop_due(now_ns)).collect()
+    /// The pacer of the publishers `locals` among four, at 1000 messages a second.
+    fn pacer(settings: &[&str], locals: &[u32]) -> Pacer {
+        let mut given: Vec<Setting> = ["pairs=4", "rate=1000"].map(|s| s.parse().unwrap()).into();
+        given.extend(settings.iter().map(|s| s.parse::<Setting>().unwrap()));
+        let text = BUILTIN.iter().find(|builtin| builtin.name == "p2p").unwrap().text;
+        let scenario = Scenario::read("p2p", text, &given).unwrap();
+        let plan = Plan::new(Arc::new(scenario), Share::WHOLE).unwrap();
+        let kind = Kind::all(&plan).pop().unwrap();
+        Pacer::new(&kind, locals.iter().map(|&client| (client, client + 100)).collect()).unwrap()
+    }
+
+    fn due(pacer: &mut Pacer, until_ns: u64) -> Vec<(usize, u64)> {
+        std::iter::from_fn(|| pacer.pop_due(u64::MAX, until_ns)).collect()
     }
 
     #[test]
-    fn batches_are_spread_over_publishers() {
-        let mut pacer = Pacer::new(4, 2, 1000, vec![0, 1, 2, 3]);
-        pacer.start(1_000);
-        let due = due_until(&mut pacer, 1_000 + 8_000_000);
-        let times: Vec<_> = due.iter().map(|&(_, at)| (at - 1_000) / 1_000_000).collect();
-        assert_eq!(times, [0, 2, 4, 6, 8], "2 messages each 2 ms are 1000 per second");
-        assert_eq!(due.iter().map(|&(p, _)| p).collect::<Vec<_>>(), [0, 1, 2, 3, 0]);
+    fn publishers_take_turns() {
+        let due = due(&mut pacer(&["batch=2"], &[0, 1, 2, 3]), 8_000_001);
+        let expected = [(100, 0), (101, 2), (102, 4), (103, 6), (100, 8)];
+        assert_eq!(due, expected.map(|(seat, ms)| (seat, ms * 1_000_000)));
     }
 
     #[test]
     fn threads_share_one_schedule() {
-        let mut all = Pacer::new(3, 1, 700, vec![0, 1, 2]);
-        let mut even = Pacer::new(3, 1, 700, vec![0, 2]);
-        let mut odd = Pacer::new(3, 1, 700, vec![1]);
-        let end = 100_000_000;
-        let mut joined = due_until(&mut even, end);
-        joined.extend(due_until(&mut odd, end));
-        joined.sort_by_key(|&(_, at)| at);
-        assert_eq!(joined, due_until(&mut all, end));
+        for arrivals in ["pub.arrivals=even", "pub.arrivals=poisson", "pub.arrivals=bursts of 3"] {
+            let end = 100_000_000;
+            let mut joined = due(&mut pacer(&[arrivals], &[0, 2]), end);
+            joined.extend(due(&mut pacer(&[arrivals], &[1, 3]), end));
+            let mut all = due(&mut pacer(&[arrivals], &[0, 1, 2, 3]), end);
+            assert!(all.is_sorted_by_key(|&(_, at)| at));
+            joined.sort_unstable();
+            all.sort_unstable();
+            assert_eq!(joined, all, "{arrivals}");
+        }
     }
 
     #[test]
-    fn a_late_batch_keeps_its_time() {
-        let mut pacer = Pacer::new(1, 1, 1_000_000, vec![0]);
-        pacer.start(0);
-        let due = due_until(&mut pacer, 5_000);
-        assert_eq!(due, [(0, 0), (0, 1000), (0, 2000), (0, 3000), (0, 4000), (0, 5000)]);
+    fn the_limit_of_messages_ends_the_schedule() {
+        for arrivals in ["pub.arrivals=even", "pub.arrivals=poisson"] {
+            let mut pacer = pacer(&["run.messages=10", arrivals], &[0, 1, 2, 3]);
+            assert_eq!(due(&mut pacer, u64::MAX).len(), 10);
+            assert_eq!(pacer.next_ns(), None);
+        }
     }
 
     #[test]
-    fn the_schedule_does_not_drift() {
-        let pacer = Pacer::new(7, 1, 3_000_007, vec![0]);
-        let hour = pacer.intended_ns(0, 3_000_007 * 3600 / 7);
-        let error = hour.abs_diff(3_600_000_000_000);
-        assert!(error < 10_000, "{error} ns off after an hour");
-    }
-
-    #[test]
-    fn no_publisher_is_never_due() {
-        let mut pacer = Pacer::new(1, 1, 1, Vec::new());
-        assert_eq!((pacer.next_ns(), pacer.pop_due(u64::MAX)), (None, None));
+    fn what_is_not_due_yet_waits() {
+        let mut pacer = pacer(&[], &[0]);
+        assert_eq!(pacer.pop_due(0, u64::MAX), Some((100, 0)));
+        assert_eq!(pacer.pop_due(3_999_999, u64::MAX), None);
+        assert_eq!(pacer.next_ns(), Some(4_000_000));
+        assert_eq!(pacer.pop_due(u64::MAX, 4_000_000), None, "the load ends before");
     }
 }

@@ -74,6 +74,12 @@ impl FlowTracker {
         self.received - self.duplicates
     }
 
+    /// The first ranges of messages that others overtook, both ends included.
+    pub fn missing(&self) -> impl Iterator<Item = (u64, u64)> {
+        let ends = |gap: &Range<u32>| (gap.start.into(), gap.end.wrapping_sub(1).into());
+        self.gaps.iter().map(ends)
+    }
+
     /// Messages seen again.
     pub fn duplicates(&self) -> u64 {
         self.duplicates

@@ -8,4 +8,4 @@ mod stats;
 pub use flow::FlowTracker;
 pub use latency::{Latency, Summary};
 pub use process::{CpuDelta, Memory, ProcessSample, ThreadCpu};
-pub use stats::{Fit, fit_line, median};
+pub use stats::{fit_line, median};

@@ -19,6 +19,8 @@ pub fn median(values: &[f64]) -> Option<f64> {
 pub struct Fit {
     /// Growth of y for each unit of x.
     pub slope: f64,
+    /// Standard error of the slope; `None` with fewer than three points.
+    pub error: Option<f64>,
     /// Share of the variance that the line explains, 0..=1.
     pub r_squared: f64,
 }
@@ -37,7 +39,9 @@ pub fn fit_line(points: &[(f64, f64)]) -> Option<Fit> {
         return None;
     }
     let r_squared = if yy > 0.0 { xy * xy / (xx * yy) } else { 1.0 };
-    Some(Fit { slope: xy / xx, r_squared })
+    let residual = (yy - xy * xy / xx).max(0.0);
+    let error = (count > 2.0).then(|| (residual / (count - 2.0) / xx).sqrt());
+    Some(Fit { slope: xy / xx, error, r_squared })
 }
 
 #[cfg(test)]
@@ -56,6 +60,16 @@ mod tests {
         let fit = fit_line(&[(0.0, 5.0), (1.0, 7.0), (2.0, 9.0), (4.0, 13.0)]).unwrap();
         assert!((fit.slope - 2.0).abs() < 1e-12);
         assert!((fit.r_squared - 1.0).abs() < 1e-12);
+        assert!(fit.error.unwrap() < 1e-6);
+    }
+
+    #[test]
+    fn the_slope_has_an_error() {
+        // Residuals 1, -2, 1 around the slope 2: their squares sum to 6, those of x to 2.
+        let fit = fit_line(&[(0.0, 1.0), (1.0, 0.0), (2.0, 5.0)]).unwrap();
+        assert!((fit.slope - 2.0).abs() < 1e-12);
+        assert!((fit.error.unwrap() - 3.0_f64.sqrt()).abs() < 1e-12, "{:?}", fit.error);
+        assert!(fit_line(&[(0.0, 1.0), (1.0, 0.0)]).unwrap().error.is_none());
     }
 
     #[test]

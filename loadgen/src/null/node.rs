@@ -3,15 +3,17 @@
 use std::io;
 
 use mio::event::Event;
-use mio::net::{TcpListener, TcpStream};
+use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token};
 use pondhawk::protocol::{
-    Connack, Packet, PacketType, QoS, Role, Suback, Subscribe, Version, decode, encode,
-    filter_matches, split,
+    Connack, Packet, PacketType, Role, Suback, Subscribe, Version, decode, encode, filter_matches,
+    split,
 };
 use slab::Slab;
 
+use crate::args::NullMode;
 use crate::engine::{Link, Received, may_be_closed};
+use crate::net::Stream;
 
 use super::peers::{End, Moved, Peers, WAKER};
 use super::relay::Relay;
@@ -38,6 +40,7 @@ struct Conn {
 
 /// The thread's state.
 pub struct Node {
+    mode: NullMode,
     thread: usize,
     poll: Poll,
     inbox: std::sync::mpsc::Receiver<Moved>,
@@ -57,11 +60,17 @@ impl Node {
     ///
     /// # Errors
     /// If the listener cannot be polled.
-    pub fn new(end: End, peers: Peers, mut listener: Option<TcpListener>) -> io::Result<Self> {
+    pub fn new(
+        end: End,
+        peers: Peers,
+        mut listener: Option<TcpListener>,
+        mode: NullMode,
+    ) -> io::Result<Self> {
         if let Some(listener) = &mut listener {
             end.poll.registry().register(listener, LISTENER, Interest::READABLE)?;
         }
         Ok(Self {
+            mode,
             thread: end.thread,
             poll: end.poll,
             inbox: end.inbox,
@@ -118,7 +127,7 @@ impl Node {
         // Any error ends the burst: the listener's next edge or connection tries again.
         while let Some(Ok((stream, _))) = self.listener.as_ref().map(TcpListener::accept) {
             let _ = stream.set_nodelay(true);
-            self.insert(stream, Version::V311);
+            self.insert(stream.into(), Version::V311);
         }
     }
 
@@ -133,11 +142,11 @@ impl Node {
         }
     }
 
-    fn insert(&mut self, mut stream: TcpStream, version: Version) -> Option<usize> {
+    fn insert(&mut self, mut stream: Stream, version: Version) -> Option<usize> {
         let entry = self.conns.vacant_entry();
         let key = entry.key();
         let interest = Interest::READABLE | Interest::WRITABLE;
-        self.poll.registry().register(&mut stream, Token(key), interest).ok()?;
+        self.poll.registry().register(stream.tcp(), Token(key), interest).ok()?;
         let link = Link::new(stream, 0);
         entry.insert(Conn { link, version, subscribed: false, relay: None });
         Some(key)
@@ -167,7 +176,10 @@ impl Node {
     fn consume(&mut self, key: usize, len: usize) -> Result<(), ()> {
         let mut used = 0;
         while used < len {
-            let relayed = self.relay(key, used, len);
+            let mut relayed = self.relay(key, used, len);
+            if relayed == 0 {
+                relayed = self.answer(key, used, len);
+            }
             if relayed > 0 {
                 used += relayed;
                 continue;
@@ -188,10 +200,11 @@ impl Node {
     /// Copies whole frames of a known publisher to its subscribers; returns their bytes.
     #[inline]
     fn relay(&mut self, key: usize, used: usize, len: usize) -> usize {
+        let sink = self.mode == NullMode::Sink;
         let Self { conns, buffer, dirty, subscriptions, generation, .. } = self;
         let bytes = &buffer[used..len];
         let conn = &mut conns[key];
-        let Some(mut relay) = conn.relay.take() else { return skip_acks(conn.subscribed, bytes) };
+        let Some(mut relay) = conn.relay.take() else { return 0 };
         let whole = relay.whole_frames(bytes);
         if whole > 0 {
             let bytes = &bytes[..whole];
@@ -200,7 +213,10 @@ impl Node {
                 mark_dirty(&mut conn.link, key, dirty);
             }
             if relay.generation != *generation {
-                relay.targets = targets(subscriptions, &relay.topic);
+                relay.targets = match sink {
+                    true => Box::default(),
+                    false => targets(subscriptions, &relay.topic),
+                };
                 relay.generation = *generation;
             }
             for &target in &relay.targets {
@@ -211,6 +227,19 @@ impl Node {
         }
         conns[key].relay = Some(relay);
         whole
+    }
+
+    /// Takes the acknowledgements at the front, and answers those that want it; returns their
+    /// bytes.
+    #[inline]
+    fn answer(&mut self, key: usize, used: usize, len: usize) -> usize {
+        let Self { conns, buffer, dirty, .. } = self;
+        let conn = &mut conns[key];
+        let taken = answer_acks(&buffer[used..len], &mut conn.link.out);
+        if !conn.link.out.is_empty() {
+            mark_dirty(&mut conn.link, key, dirty);
+        }
+        taken
     }
 
     /// Handles one packet by reading it; `None` if it is not whole.
@@ -240,7 +269,7 @@ impl Node {
                 conn.subscribed = true;
                 grant(&subscribe, conn);
             }
-            Packet::Publish(publish) if publish.qos != QoS::ExactlyOnce => {
+            Packet::Publish(publish) => {
                 let home = self.peers.home_of(publish.topic);
                 if home != self.thread {
                     return Err(Leave::MoveTo(home));
@@ -249,7 +278,6 @@ impl Node {
                 // Relayed now that it is known.
                 return Ok(Some(0));
             }
-            Packet::Puback(_) => {}
             _ => return Err(Leave::Close),
         }
         if !conn.link.out.is_empty() {
@@ -264,7 +292,7 @@ impl Node {
         let flushed = conn.link.flush();
         if let (Leave::MoveTo(thread), Ok(())) = (leave, flushed) {
             let unread = self.buffer[used..len].to_vec();
-            if self.poll.registry().deregister(&mut conn.link.stream).is_ok() {
+            if self.poll.registry().deregister(conn.link.stream.tcp()).is_ok() {
                 let moved = Moved { stream: conn.link.stream, version: conn.version, unread };
                 self.peers.send(thread, moved);
             }
@@ -295,13 +323,25 @@ impl Node {
     }
 }
 
-/// Bytes of PUBACKs at the front, if a subscriber sends them: they are not even looked at.
+/// Takes whole acknowledgements off the front, and says how many bytes they were. A PUBREC is
+/// answered with a PUBREL, that with a PUBCOMP; packet identifiers are not remembered.
 #[inline]
-fn skip_acks(subscribed: bool, bytes: &[u8]) -> usize {
-    const ACK: usize = 4;
-    let whole = bytes.len() - bytes.len() % ACK;
-    let is_ack = |at: usize| bytes[at..at + 2] == [(PacketType::Puback as u8) << 4, 2];
-    if subscribed && whole > 0 && is_ack(0) && is_ack(whole - ACK) { whole } else { 0 }
+fn answer_acks(bytes: &[u8], out: &mut Vec<u8>) -> usize {
+    const PUBACK: u8 = (PacketType::Puback as u8) << 4;
+    const PUBREC: u8 = (PacketType::Pubrec as u8) << 4;
+    const PUBREL: u8 = (PacketType::Pubrel as u8) << 4 | 2;
+    const PUBCOMP: u8 = (PacketType::Pubcomp as u8) << 4;
+    let mut taken = 0;
+    for ack in bytes.chunks_exact(4) {
+        match *ack {
+            [PUBACK | PUBCOMP, 2, _, _] => {}
+            [PUBREC, 2, high, low] => out.extend_from_slice(&[PUBREL, 2, high, low]),
+            [PUBREL, 2, high, low] => out.extend_from_slice(&[PUBCOMP, 2, high, low]),
+            _ => break,
+        }
+        taken += 4;
+    }
+    taken
 }
 
 fn targets(subscriptions: &[(Box<str>, usize)], topic: &str) -> Box<[usize]> {
@@ -310,8 +350,7 @@ fn targets(subscriptions: &[(Box<str>, usize)], topic: &str) -> Box<[usize]> {
 }
 
 fn grant(subscribe: &Subscribe<'_>, conn: &mut Conn) {
-    let codes =
-        subscribe.filters.iter().map(|(_, options)| options.qos.min(QoS::AtLeastOnce) as u8);
+    let codes = subscribe.filters.iter().map(|(_, options)| options.qos as u8);
     let codes: Vec<u8> = codes.collect();
     let suback = Suback { packet_id: subscribe.packet_id, codes: &codes, ..Suback::default() };
     encode(&Packet::Suback(suback), conn.version, &mut conn.link.out);
@@ -329,12 +368,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn acknowledgements_are_skipped_whole() {
-        let acks = [0x40, 2, 0, 1, 0x40, 2, 0, 2, 0x40, 2];
-        assert_eq!(skip_acks(true, &acks), 8);
-        assert_eq!(skip_acks(true, &acks[..3]), 0);
-        assert_eq!(skip_acks(false, &acks), 0);
-        assert_eq!(skip_acks(true, &[0xE0, 0, 0, 0]), 0);
+    fn acknowledgements_are_taken_whole_and_answered() {
+        let mut out = Vec::new();
+        let acks = [0x40, 2, 0, 1, 0x50, 2, 0, 2, 0x62, 2, 0, 3, 0x70, 2, 0, 4, 0x40, 2];
+        assert_eq!(answer_acks(&acks, &mut out), 16);
+        assert_eq!(out, [0x62, 2, 0, 2, 0x70, 2, 0, 3]);
+        assert_eq!(answer_acks(&acks[..3], &mut out), 0);
+        assert_eq!(answer_acks(&[0xE0, 0, 0, 0], &mut out), 0);
     }
 
     #[test]

@@ -5,9 +5,10 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use mio::net::TcpStream;
 use mio::{Poll, Token, Waker};
 use pondhawk::protocol::Version;
+
+use crate::net::Stream;
 
 /// Token of a thread's waker.
 pub const WAKER: Token = Token(usize::MAX);
@@ -15,7 +16,7 @@ pub const WAKER: Token = Token(usize::MAX);
 /// A connection on its way to the thread of its topic.
 pub struct Moved {
     /// The socket, deregistered.
-    pub stream: TcpStream,
+    pub stream: Stream,
     /// What its CONNECT said.
     pub version: Version,
     /// Bytes read and not yet handled, beginning with the packet that named the topic.

@@ -17,6 +17,8 @@ pub struct Relay {
     head: [u8; 2],
     /// Length of every frame.
     frame: usize,
+    /// First byte of the answer to a frame: PUBACK or PUBREC.
+    ack: u8,
 }
 
 impl Relay {
@@ -31,6 +33,7 @@ impl Relay {
             packet_id_at: (publish.qos != QoS::AtMostOnce).then_some(packet_id_at),
             head: [frame.first, first_length_byte],
             frame: frame.size,
+            ack: if publish.qos == QoS::ExactlyOnce { 0x50 } else { 0x40 },
         }
     }
 
@@ -47,12 +50,12 @@ impl Relay {
         if bytes[last..last + 2] == self.head { whole } else { self.frame }
     }
 
-    /// Appends a PUBACK for each frame of `bytes`, if the frames ask for it.
+    /// Appends a PUBACK, or a PUBREC, for each frame of `bytes`, if the frames ask for it.
     #[inline]
     pub fn acknowledge(&self, bytes: &[u8], out: &mut Vec<u8>) {
         let Some(at) = self.packet_id_at else { return };
         for frame in bytes.chunks_exact(self.frame) {
-            out.extend_from_slice(&[0x40, 2, frame[at], frame[at + 1]]);
+            out.extend_from_slice(&[self.ack, 2, frame[at], frame[at + 1]]);
         }
     }
 }

@@ -6,9 +6,9 @@ use std::thread;
 
 use mio::net::TcpListener;
 
-use crate::args::{NullArgs, NullMode};
-use crate::engine::raise_descriptor_limit;
+use crate::args::NullArgs;
 use crate::failure::Failure;
+use crate::net::raise_descriptor_limit;
 use crate::result::Verdict;
 
 use super::node::Node;
@@ -19,7 +19,6 @@ use super::peers::Peers;
 /// # Errors
 /// If the port is taken or the system fails.
 pub fn run(args: &NullArgs) -> Result<Verdict, Failure> {
-    let NullMode::Broker = args.mode;
     raise_descriptor_limit(0)?;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, args.port));
     let listener =
@@ -31,7 +30,7 @@ pub fn run(args: &NullArgs) -> Result<Verdict, Failure> {
     let mut listener = Some(listener);
     let mut nodes = Vec::new();
     for end in ends {
-        nodes.push(Node::new(end, peers.clone(), listener.take())?);
+        nodes.push(Node::new(end, peers.clone(), listener.take(), args.mode)?);
     }
     let threads = nodes.into_iter().enumerate().map(|(index, node)| {
         thread::Builder::new().name(format!("null-{index}")).spawn(move || node.run())

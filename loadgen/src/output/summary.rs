@@ -26,6 +26,7 @@ pub fn summary(result: &RunResult) -> String {
     }
     text.push_str(&memory_text(result));
     text.push_str(&latency_text(result));
+    text.push_str(&notes_text(result));
     text.push_str(&counts_text(result));
     text.push_str(&verdict_text(result));
     text
@@ -84,13 +85,20 @@ fn memory_text(result: &RunResult) -> String {
     for fit in &result.memory_fits {
         let error = fit.error_bytes.map_or(String::new(), |error| format!(" ± {error:.0}"));
         let (memory, each) = (&fit.memory, &fit.each);
+        let whose = if each.contains("generator") { "" } else { "broker " };
         let _ = writeln!(
             text,
-            "broker {memory}: {:.0}{error} bytes per {each} (R² {:.4})",
+            "{whose}{memory}: {:.0}{error} bytes per {each} (R² {:.4})",
             fit.bytes, fit.r_squared
         );
     }
     text
+}
+
+fn notes_text(result: &RunResult) -> String {
+    let lines =
+        result.notes.iter().map(|(name, value)| format!("{}: {value}\n", name.replace('_', " ")));
+    lines.collect()
 }
 
 fn latency_text(result: &RunResult) -> String {
@@ -132,8 +140,7 @@ fn counts_text(result: &RunResult) -> String {
     for flow in result.broken_flows.iter().take(FLOWS_SHOWN) {
         let _ = writeln!(
             text,
-            "flow {} -> {} on {} (QoS {}): {} of {} lost, {} duplicated, {} out of order, {} \
-             corrupted",
+            "flow {} -> {} on {} (QoS {}): {} of {} lost, {} duplicated, {} out of order{}",
             flow.publisher,
             flow.subscriber,
             flow.topic,
@@ -142,7 +149,7 @@ fn counts_text(result: &RunResult) -> String {
             flow.expected,
             flow.duplicated,
             flow.reordered,
-            flow.corrupted
+            missing_text(&flow.missing)
         );
     }
     let more = result.broken_flows.len().saturating_sub(FLOWS_SHOWN);
@@ -153,6 +160,19 @@ fn counts_text(result: &RunResult) -> String {
         let _ = writeln!(text, "connection: {complaint}");
     }
     text
+}
+
+/// The sequence numbers that did not arrive.
+fn missing_text(ranges: &[(u64, u64)]) -> String {
+    let range = |&(from, to): &(u64, u64)| match from == to {
+        true => from.to_string(),
+        false => format!("{from}-{to}"),
+    };
+    let ranges: Vec<_> = ranges.iter().map(range).collect();
+    match ranges.is_empty() {
+        true => String::new(),
+        false => format!("; first missing: {}", ranges.join(", ")),
+    }
 }
 
 fn verdict_text(result: &RunResult) -> String {
@@ -187,7 +207,8 @@ mod tests {
         for line in [
             "p2p against 127.0.0.1:1883",
             "open loop: latency from the intended time",
-            "flow lg-pub-0 -> lg-sub-0 on lg/p2p/0000 (QoS 1): 1 of 10 lost",
+            "flow lg-pub-0 -> lg-sub-0 on lg/p2p/0000 (QoS 1): 1 of 10 lost, 0 duplicated, \
+             0 out of order; first missing: 3",
             "connection: CONNECT refused: 0x87",
             "ENDED EARLY: Ctrl-C",
             "BROKEN: 1 messages lost",

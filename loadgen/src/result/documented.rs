@@ -10,7 +10,7 @@ use super::sample;
 const DOCUMENT: &str = include_str!("../../../docs/results.md");
 
 /// Maps whose names are the user's or the machine's.
-const OPEN_MAPS: [&str; 3] = ["scenario.parameters", "labels", "environment.sysctls"];
+const OPEN_MAPS: [&str; 4] = ["scenario.parameters", "labels", "notes", "environment.sysctls"];
 
 fn paths(value: &Value, path: &str, found: &mut BTreeSet<String>) {
     match value {

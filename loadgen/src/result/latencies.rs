@@ -34,11 +34,14 @@ pub enum LatencyKind {
     Retained,
     /// Intended time of a publication to the moment the generator turned to it: its own lateness.
     ScheduleLag,
+    /// The generator's poll returned to the read of what had arrived: how long it waited for the
+    /// generator.
+    ReceiveLag,
 }
 
 impl LatencyKind {
     /// All, in the order of a connection's life.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::TcpConnect,
         Self::TlsHandshake,
         Self::Connack,
@@ -49,6 +52,7 @@ impl LatencyKind {
         Self::EndToEnd,
         Self::Retained,
         Self::ScheduleLag,
+        Self::ReceiveLag,
     ];
 
     /// The name in a result file.
@@ -64,6 +68,7 @@ impl LatencyKind {
             Self::EndToEnd => "end_to_end",
             Self::Retained => "retained",
             Self::ScheduleLag => "schedule_lag",
+            Self::ReceiveLag => "receive_lag",
         }
     }
 
@@ -80,6 +85,7 @@ impl LatencyKind {
             Self::EndToEnd => "end to end",
             Self::Retained => "retained",
             Self::ScheduleLag => "schedule lag",
+            Self::ReceiveLag => "receive lag",
         }
     }
 
@@ -95,17 +101,9 @@ pub struct Latencies([Option<Box<Latency>>; LatencyKind::ALL.len()]);
 
 impl Latencies {
     /// Records one latency in nanoseconds.
-    #[cfg(test)]
+    #[inline]
     pub fn record_ns(&mut self, kind: LatencyKind, latency_ns: u64) {
         self.0[kind as usize].get_or_insert_default().record_ns(latency_ns);
-    }
-
-    /// Adds a histogram that was recorded elsewhere.
-    pub fn add(&mut self, kind: LatencyKind, latency: Latency) {
-        match &mut self.0[kind as usize] {
-            Some(present) => present.merge(latency),
-            empty => *empty = Some(Box::new(latency)),
-        }
     }
 
     /// The histogram of a kind, if anything was recorded.

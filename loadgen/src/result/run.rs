@@ -59,6 +59,9 @@ pub struct RunResult {
     pub by_qos: Vec<QosCounts>,
     /// The first flows that were not complete and in order.
     pub broken_flows: Vec<BrokenFlow>,
+    /// What else was counted, by name: takeovers, Will Messages, connections of each source, ...
+    #[serde(default)]
+    pub notes: BTreeMap<String, String>,
     /// What the first connections that ended against the plan had to say.
     pub complaints: Vec<String>,
     /// The measurement window; none if nothing was published.
@@ -101,6 +104,7 @@ impl RunResult {
             counts: Counts::default(),
             by_qos: Vec::new(),
             broken_flows: Vec::new(),
+            notes: BTreeMap::new(),
             complaints: Vec::new(),
             window: None,
             latency: Latencies::default(),
@@ -136,6 +140,7 @@ impl Merge for RunResult {
         self.counts.merge(other.counts);
         add_by_qos(&mut self.by_qos, other.by_qos);
         append_new(&mut self.broken_flows, other.broken_flows, MAX_BROKEN_FLOWS);
+        self.notes.extend(other.notes);
         append_new(&mut self.complaints, other.complaints, MAX_COMPLAINTS);
         merge_options(&mut self.window, other.window);
         self.latency.merge(other.latency);

@@ -34,6 +34,7 @@ pub fn full() -> RunResult {
     result.by_qos =
         vec![QosCounts { qos: 1, expected: 10, delivered: 9, lost: 1, ..QosCounts::default() }];
     result.broken_flows.push(broken_flow());
+    result.notes.insert("takeovers".to_owned(), "3".to_owned());
     result.complaints.push("CONNECT refused: 0x87".to_owned());
     let thread = ThreadCpu { tid: 7, name: "shard-0".to_owned(), cpu_ns: 5_000 };
     let cpu = CpuDelta {

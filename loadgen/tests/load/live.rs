@@ -7,7 +7,10 @@ use super::support::Broker;
 const LOADGEN: &str = env!("CARGO_BIN_EXE_loadgen");
 
 fn line(port: u16) -> String {
-    format!("p2p --pairs 2 --target 127.0.0.1:{port} --duration 600ms --warmup 0")
+    format!(
+        "p2p --pairs 2 --rate 500 --max-lag-ms 60000 --target 127.0.0.1:{port} --duration 600ms \
+         --warmup 0 --no-calibrate"
+    )
 }
 
 fn run(port: u16, more: &str) -> Output {

@@ -8,7 +8,8 @@ use super::support::{Broker, complaint, loadgen, number};
 fn record(port: u16, folder: &Path, name: &str) -> String {
     let file = folder.join(name).display().to_string();
     let (code, json) = loadgen(&format!(
-        "p2p --pairs 2 --qos 1 --target 127.0.0.1:{port} --duration 100ms --warmup 0 --out {file}"
+        "p2p --pairs 2 --qos 1 --target 127.0.0.1:{port} --duration 100ms --warmup 0 --out {file} \
+         --no-calibrate --allow-generator-bound"
     ));
     assert_eq!(code, 0, "{json}");
     file
