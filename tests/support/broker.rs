@@ -34,9 +34,11 @@ pub struct Options {
 }
 
 impl Options {
-    /// Sets a global option.
+    /// Sets a global option, in place of an earlier value.
     pub fn set(mut self, name: impl Into<String>, value: impl ToString) -> Self {
-        self.global.push((name.into(), value.to_string()));
+        let name = name.into();
+        self.global.retain(|(set, _)| *set != name);
+        self.global.push((name, value.to_string()));
         self
     }
 
@@ -244,6 +246,26 @@ impl Broker {
         // The name, in parentheses, may hold spaces.
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
         fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    }
+
+    /// Has the broker read its configuration again; back when it is in force.
+    pub fn reload(&self) {
+        self.reload_and_wait_for("Configuration reloaded");
+    }
+
+    /// Has the broker read its configuration again, which it is to refuse.
+    pub fn reload_refused(&self) {
+        self.reload_and_wait_for("The configuration was not reloaded");
+    }
+
+    fn reload_and_wait_for(&self, part: &str) {
+        let before = self.log.lines.lock().unwrap().iter().filter(|l| l.contains(part)).count();
+        self.signal(Signal::SIGHUP);
+        let mut seen = 0;
+        self.log.wait(part, |line| {
+            seen += usize::from(line.contains(part));
+            (seen > before).then_some(())
+        });
     }
 
     /// The process id.

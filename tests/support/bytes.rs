@@ -261,6 +261,13 @@ impl Connect {
         self
     }
 
+    /// Sets User Name and Password.
+    pub fn login(mut self, username: &str, password: &str) -> Connect {
+        self.username = Some(username.into());
+        self.password = Some(password.into());
+        self
+    }
+
     /// Sets the Will.
     pub fn will(mut self, will: Will) -> Connect {
         self.will = Some(will);

@@ -12,6 +12,7 @@
 pub mod broker;
 pub mod bytes;
 pub mod client;
+pub mod files;
 pub mod parse;
 
 use std::sync::atomic::{AtomicU32, Ordering};

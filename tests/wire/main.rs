@@ -8,6 +8,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod access_identity;
+mod access_login;
+mod access_reload;
+mod access_topics;
 mod acknowledge_errors;
 mod answer_size;
 mod connect_accept;
@@ -17,6 +21,7 @@ mod descriptors;
 mod flow_control;
 mod hostile_bytes;
 mod hostile_pieces;
+mod mount_point;
 mod option_bounds;
 mod packet_size;
 mod publish_delivery;
