@@ -101,7 +101,7 @@ pub struct Broker {
     /// Where it listens.
     pub address: SocketAddr,
     log: Arc<Log>,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 /// The program to test when it is not this project's own: the path of a Mosquitto, to check
@@ -199,7 +199,7 @@ impl Broker {
             child: Mutex::new(child),
             address: SocketAddr::from(([127, 0, 0, 1], port)),
             log,
-            _directory: directory,
+            directory,
         }
     }
 
@@ -266,6 +266,11 @@ impl Broker {
             seen += usize::from(line.contains(part));
             (seen > before).then_some(())
         });
+    }
+
+    /// Where its configuration is, as `pondhawk.toml`.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     /// The process id.
