@@ -6,7 +6,9 @@ use super::{Chosen, Link, Outgoing, PayloadRef, Shapes, Traced, flags};
 use crate::metrics::DropReason;
 use crate::protocol::{Message, PublishHead, QoS, encode_ack};
 use crate::protocol::{PacketType, ReasonCode};
-use crate::session::{Delivery, QueueLimits, Resend, Session, SubscriptionIds};
+use crate::session::{
+    Delivery, Enqueued, QueueFull, QueueLimits, Resend, Session, SubscriptionIds,
+};
 
 /// Limits on deliveries, as plain values.
 #[derive(Clone, Copy, Debug)]
@@ -48,8 +50,6 @@ pub enum Outcome {
     Sent,
     /// It waits in the session's queue.
     Queued,
-    /// It was queued, and something else fell out for that reason.
-    QueuedInstead(DropReason),
     /// It is lost, for that reason.
     Dropped(DropReason),
     /// It is lost, and the configuration wants the connection closed for it.
@@ -59,6 +59,7 @@ pub enum Outcome {
 }
 
 /// Delivers a message to a session: at once if its connection and window allow, else by queue.
+/// What the queue has dropped for it is told apart.
 pub fn deliver(
     session: &mut Session,
     link: Option<&mut Link>,
@@ -66,45 +67,58 @@ pub fn deliver(
     target: Target,
     shapes: &mut Shapes,
     limits: &DeliverLimits,
-) -> Outcome {
+) -> (Outcome, Enqueued) {
+    match deliver_now(session, link, outgoing, &target, shapes, limits) {
+        Some(outcome) => (outcome, Enqueued::default()),
+        None => queue(session, outgoing, target, limits),
+    }
+}
+
+/// `None`: it has to be queued.
+fn deliver_now(
+    session: &mut Session,
+    link: Option<&mut Link>,
+    outgoing: &mut Outgoing<'_>,
+    target: &Target,
+    shapes: &mut Shapes,
+    limits: &DeliverLimits,
+) -> Option<Outcome> {
     let qos = outgoing.qos.min(target.qos);
     let Ok(expiry) = outgoing.lifetime(limits.now_ms).property() else {
-        return Outcome::Dropped(DropReason::Expired);
+        return Some(Outcome::Dropped(DropReason::Expired));
     };
     let Some(link) = link.filter(|link| !link.closing) else {
         if qos == QoS::AtMostOnce && !limits.queue_qos0 {
-            return Outcome::NotOwed;
+            return Some(Outcome::NotOwed);
         }
-        return queue(session, outgoing, qos, target, limits);
+        return None;
     };
     if qos == QoS::AtMostOnce {
         if link.blocked && link.out.pending() > limits.qos0_buffer {
-            return Outcome::Dropped(DropReason::Qos0Backpressure);
+            return Some(Outcome::Dropped(DropReason::Qos0Backpressure));
         }
         if !session.queue.is_empty() && limits.queue_qos0 {
-            return queue(session, outgoing, qos, target, limits);
+            return None;
         }
-        if !may_overtake(session, outgoing.topic) {
-            return Outcome::Dropped(DropReason::Qos0Backpressure);
+        if !may_overtake(session, outgoing) {
+            return Some(Outcome::Dropped(DropReason::Qos0Backpressure));
         }
         let ids = target.ids.as_slice();
-        return match send(link, outgoing, qos, target.retain, ids, 0, expiry, shapes) {
-            Ok(()) => Outcome::Sent,
-            Err(reason) => Outcome::Dropped(reason),
-        };
+        let sent = send(link, outgoing, qos, target.retain, ids, 0, expiry, shapes);
+        return Some(sent.map_or_else(Outcome::Dropped, |()| Outcome::Sent));
     }
     let size = outgoing.topic.len() + outgoing.payload.len();
     if !session.queue.is_empty()
         || !window_open(session, link, size, limits)
-        || !may_overtake(session, outgoing.topic)
+        || !may_overtake(session, outgoing)
     {
-        return queue(session, outgoing, qos, target, limits);
+        return None;
     }
     if link.maximum_packet_size != u32::MAX
         && packet_len(link, qos, outgoing, target.ids.as_slice(), expiry)
             > link.maximum_packet_size as usize
     {
-        return Outcome::Dropped(DropReason::Oversize);
+        return Some(Outcome::Dropped(DropReason::Oversize));
     }
     let needed_again = shapes.is_shared() || outgoing.payload.len() >= SPLICE_MIN;
     let delivery = Delivery {
@@ -117,17 +131,19 @@ pub fn deliver(
     let id = session.inflight.push(delivery);
     let ids = target.ids.as_slice();
     match send(link, outgoing, qos, target.retain, ids, id, expiry, shapes) {
-        Ok(()) => Outcome::Sent,
+        Ok(()) => Some(Outcome::Sent),
         Err(reason) => {
             session.inflight.abandon(id);
-            Outcome::Dropped(reason)
+            Some(Outcome::Dropped(reason))
         }
     }
 }
 
-/// A live message is about to be sent while Retained Messages are being replayed.
-fn may_overtake(session: &mut Session, topic: &str) -> bool {
-    session.replay.as_mut().is_none_or(|replay| replay.overtake(topic))
+/// A live message is about to be sent while Retained Messages are being replayed. One that was
+/// not retained itself leaves what is stored as new as it was.
+fn may_overtake(session: &mut Session, outgoing: &Outgoing<'_>) -> bool {
+    let replay = session.replay.as_mut().filter(|_| outgoing.retain);
+    replay.is_none_or(|replay| replay.overtake(outgoing.topic))
 }
 
 fn window_open(session: &Session, link: &Link, size: usize, limits: &DeliverLimits) -> bool {
@@ -143,25 +159,23 @@ fn window_open(session: &Session, link: &Link, size: usize, limits: &DeliverLimi
 fn queue(
     session: &mut Session,
     outgoing: &mut Outgoing<'_>,
-    qos: QoS,
     target: Target,
     limits: &DeliverLimits,
-) -> Outcome {
+) -> (Outcome, Enqueued) {
     let delivery = Delivery {
         message: outgoing.message(),
         subscription_ids: target.ids,
         group: target.group,
-        qos,
+        qos: outgoing.qos.min(target.qos),
         retain: target.retain,
     };
-    match session.enqueue(delivery, limits.now_ms, limits.queue) {
-        Ok(None) => Outcome::Queued,
-        Ok(Some((_, reason))) => Outcome::QueuedInstead(reason),
-        Err((_, reason)) if limits.queue.policy == crate::session::QueueFull::Disconnect => {
-            Outcome::Overflow(reason)
-        }
-        Err((_, reason)) => Outcome::Dropped(reason),
-    }
+    let enqueued = session.enqueue(delivery, limits.now_ms, limits.queue);
+    let outcome = match enqueued.refused {
+        None => Outcome::Queued,
+        Some(reason) if limits.queue.policy == QueueFull::Disconnect => Outcome::Overflow(reason),
+        Some(reason) => Outcome::Dropped(reason),
+    };
+    (outcome, enqueued)
 }
 
 fn packet_len(
@@ -354,7 +368,9 @@ fn send_queued(
         return false;
     }
     let Some(delivery) = session.queue.pop_front() else { return false };
-    if let Some(replay) = &mut session.replay {
+    if let Some(replay) = &mut session.replay
+        && delivery.message.retain()
+    {
         // It waited in order; nothing is gained by holding it back now.
         let _ = replay.overtake(delivery.message.topic());
     }

@@ -77,3 +77,4 @@ pub use topic::{MAX_LEVELS, check_topic_filter, check_topic_name, filter_matches
 pub use user_properties::{UserProperties, UserPropertyIter};
 pub use version::Version;
 pub use will::Will;
+pub use wire::bytes_read;

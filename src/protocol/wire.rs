@@ -5,6 +5,26 @@ use super::text;
 
 const TRUNCATED: DecodeError = DecodeError::malformed("", "packet ends too early");
 
+#[cfg(debug_assertions)]
+thread_local! {
+    static BYTES_READ: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+/// Bytes that this thread's decoders have read, each time they read them: the measure by which a
+/// test tells linear work from worse. Counted with debug assertions only; 0 without.
+pub fn bytes_read() -> u64 {
+    #[cfg(debug_assertions)]
+    return BYTES_READ.get();
+    #[cfg(not(debug_assertions))]
+    0
+}
+
+#[inline]
+fn count_read(_bytes: usize) {
+    #[cfg(debug_assertions)]
+    BYTES_READ.set(BYTES_READ.get() + _bytes as u64);
+}
+
 /// A cursor over the bytes of one packet; never reads past them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Reader<'a> {
@@ -38,6 +58,7 @@ impl<'a> Reader<'a> {
     pub(super) fn bytes(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
         let (head, rest) = self.rest.split_at_checked(len).ok_or(TRUNCATED)?;
         self.rest = rest;
+        count_read(len);
         Ok(head)
     }
 
@@ -45,6 +66,7 @@ impl<'a> Reader<'a> {
     fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
         let (head, rest) = self.rest.split_first_chunk().ok_or(TRUNCATED)?;
         self.rest = rest;
+        count_read(N);
         Ok(*head)
     }
 

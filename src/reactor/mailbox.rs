@@ -152,6 +152,12 @@ impl<C> Mailbox<C> {
         self.sleep.nudged.swap(false, Ordering::AcqRel);
     }
 
+    /// Whether the owner sleeps and nobody has woken it; for whoever steps through shards on one
+    /// thread and has no poll that would say so.
+    pub fn is_asleep(&self) -> bool {
+        self.sleep.sleeping.load(Ordering::Relaxed)
+    }
+
     /// Whether a take would find mail; a hint.
     pub fn has_mail(&self) -> bool {
         !self.queue.is_empty()

@@ -19,5 +19,5 @@ pub use directory::{Claim, Directory, Home};
 pub use inflight::{Inflight, Received, Resend, Slot};
 pub use received::ReceivedIds;
 pub use replay::{Replay, ReplayCursor};
-pub use state::{NEVER_EXPIRES, QueueFull, QueueLimits, Session, SubscriptionRef};
+pub use state::{Enqueued, NEVER_EXPIRES, QueueFull, QueueLimits, Session, SubscriptionRef};
 pub use will::Will;

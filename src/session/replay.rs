@@ -3,18 +3,20 @@
 //! They are pulled a page at a time from the shards that own them, while the socket drains, so
 //! any number of them costs one page of memory and none counts against the session's queue.
 //!
-//! A live message may overtake the cursor. What the cursor then finds under that topic is no
-//! newer than what the Client has already seen, so it is skipped: `overtaken` remembers those
-//! topics by hash until the replay ends.
+//! A live message that was published with RETAIN may overtake the cursor. What the cursor then
+//! finds under that topic is no newer than what the Client has already seen, so it is skipped:
+//! `overtaken` remembers those topics by hash until the replays end. A subscription made after
+//! the live message is owed what is stored all the same, so the cursors that were there are
+//! remembered with the topic.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
 
 use crate::protocol::{Message, QoS};
 
-/// Upper bound of the overtaken topics remembered (8 bytes each, 1 MiB with the table's slack).
+/// Upper bound of the overtaken topics remembered (16 bytes each, 2 MiB with the table's slack).
 /// Past it, live messages wait in the session's queue until the replay has ended.
 const OVERTAKEN_MAX: usize = 65_536;
 
@@ -46,16 +48,20 @@ pub struct ReplayCursor {
 pub struct Replay {
     /// Oldest first; the first one is being sent.
     pub cursors: VecDeque<ReplayCursor>,
-    overtaken: HashSet<u64>,
+    /// The newest cursor when the topic was last overtaken, by the topic's hash.
+    overtaken: HashMap<u64, u64>,
+    /// The newest cursor.
+    newest: u64,
     hasher: RandomState,
 }
 
 impl Replay {
-    /// Begins a replay of `filter`, in place of an unfinished one of the same filter. `id` has
-    /// never named another replay of this session, so that a late page of that one is not taken
-    /// for a page of this.
+    /// Begins a replay of `filter`, in place of an unfinished one of the same filter. `id` is
+    /// above that of every earlier replay of this session, so that a late page of one of those is
+    /// not taken for a page of this.
     pub fn start(&mut self, id: u64, filter: &str, qos: QoS, subscription_id: u32) {
         self.cancel(filter);
+        self.newest = id;
         // Nearly always the only one.
         self.cursors.reserve_exact(1);
         self.cursors.push_back(ReplayCursor {
@@ -81,20 +87,20 @@ impl Replay {
         self.cursors.iter_mut().find(|cursor| cursor.id == id)
     }
 
-    /// A live message of this topic is about to be sent. False: too many have overtaken, it has
-    /// to wait in the queue.
+    /// A live message that was published with RETAIN is about to be sent. False: too many have
+    /// overtaken, it has to wait in the queue.
     pub fn overtake(&mut self, topic: &str) -> bool {
         let hash = self.hasher.hash_one(topic);
-        if self.overtaken.len() >= OVERTAKEN_MAX {
-            return self.overtaken.contains(&hash);
+        if self.overtaken.len() >= OVERTAKEN_MAX && !self.overtaken.contains_key(&hash) {
+            return false;
         }
-        self.overtaken.insert(hash);
+        self.overtaken.insert(hash, self.newest);
         true
     }
 
-    /// True when a live message of that topic was already sent.
-    pub fn was_overtaken(&self, topic: &str) -> bool {
-        self.overtaken.contains(&self.hasher.hash_one(topic))
+    /// True when a live message of that topic was sent since the replay with this id began.
+    pub fn was_overtaken(&self, id: u64, topic: &str) -> bool {
+        self.overtaken.get(&self.hasher.hash_one(topic)).is_some_and(|newest| *newest >= id)
     }
 
     /// True when nothing is left to send or to fetch.
@@ -127,6 +133,18 @@ mod tests {
         }
         assert!(!replay.overtake("one more"));
         assert!(replay.overtake("5"), "already noted");
-        assert!(replay.was_overtaken("5"));
+        assert!(replay.was_overtaken(0, "5"));
+    }
+
+    #[test]
+    fn only_replays_that_had_begun_are_overtaken() {
+        let mut replay = Replay::default();
+        replay.start(1, "a/#", QoS::AtLeastOnce, 0);
+        assert!(replay.overtake("a/b"));
+        replay.start(2, "+/b", QoS::AtLeastOnce, 0);
+        assert!(replay.was_overtaken(1, "a/b"));
+        assert!(!replay.was_overtaken(2, "a/b"));
+        assert!(replay.overtake("a/b"));
+        assert!(replay.was_overtaken(2, "a/b"));
     }
 }

@@ -41,6 +41,17 @@ pub enum QueueFull {
     Disconnect,
 }
 
+/// What queueing a delivery has cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Enqueued {
+    /// Why the delivery itself was not kept; `None` if it was.
+    pub refused: Option<DropReason>,
+    /// Older messages that were dropped to make room.
+    pub displaced: usize,
+    /// Messages dropped because their lifetime was over.
+    pub expired: usize,
+}
+
 /// See the module [`crate::session`].
 #[derive(Debug)]
 pub struct Session {
@@ -105,30 +116,29 @@ impl Session {
         }
     }
 
-    /// Queues a delivery within `limits`. What could not be kept comes back with the reason.
-    pub fn enqueue(
-        &mut self,
-        delivery: Delivery,
-        now_ms: u64,
-        limits: QueueLimits,
-    ) -> Result<Option<(Delivery, DropReason)>, (Delivery, DropReason)> {
+    /// Queues a delivery within `limits`; messages whose lifetime is over, and with the policy for
+    /// it the oldest ones, make room.
+    pub fn enqueue(&mut self, delivery: Delivery, now_ms: u64, limits: QueueLimits) -> Enqueued {
+        let mut enqueued = Enqueued::default();
         self.queue.set_limits(limits.room);
         let bytes = delivery.message.footprint();
-        let Err(full) = self.queue.push_back(delivery, bytes) else { return Ok(None) };
-        self.drop_expired(now_ms);
-        let Err(full) = self.queue.push_back(full.item, bytes) else { return Ok(None) };
-        let reason = match full.limit {
-            Limit::Messages => DropReason::QueueFull,
-            Limit::Bytes => DropReason::QueueBytesFull,
-        };
-        if limits.policy != QueueFull::DropOldest {
-            return Err((full.item, reason));
-        }
-        let oldest = self.queue.drop_oldest();
-        match self.queue.push_back(full.item, bytes) {
-            Ok(()) => Ok(oldest.map(|oldest| (oldest, DropReason::QueueOldest))),
-            // Larger than the whole queue, or than the room that one message made.
-            Err(full) => Err((full.item, reason)),
+        let Err(mut full) = self.queue.push_back(delivery, bytes) else { return enqueued };
+        enqueued.expired = self.drop_expired(now_ms);
+        let fits = limits.room.bytes == 0 || bytes <= limits.room.bytes;
+        loop {
+            full = match self.queue.push_back(full.item, bytes) {
+                Ok(()) => return enqueued,
+                Err(full) => full,
+            };
+            let makes_room = limits.policy == QueueFull::DropOldest && fits;
+            if !makes_room || self.queue.drop_oldest().is_none() {
+                enqueued.refused = Some(match full.limit {
+                    Limit::Messages => DropReason::QueueFull,
+                    Limit::Bytes => DropReason::QueueBytesFull,
+                });
+                return enqueued;
+            }
+            enqueued.displaced += 1;
         }
     }
 

@@ -6,7 +6,7 @@ use super::core::Core;
 use super::route::unpack;
 use crate::auth::Access;
 use crate::config::SharedStrategy;
-use crate::connection::{Outcome, Outgoing, Target};
+use crate::connection::{Outgoing, Target};
 use crate::metrics::DropReason;
 use crate::protocol::Message;
 use crate::router::{Group, ShardSet, ShareStrategy};
@@ -84,11 +84,7 @@ impl Core {
             group: group.id.0,
         };
         let (_, mut delivering) = self.delivering();
-        let outcome = delivering.to(member.session, outgoing, target);
-        if outcome == Outcome::NotOwed {
-            // QoS 0 for a group none of whose members here is connected.
-            self.count_drop(DropReason::NoGroupMember);
-        }
+        delivering.to(member.session, outgoing, target);
     }
 
     fn pass_on(&mut self, group: &Arc<Group>, outgoing: &mut Outgoing<'_>, mut tried: ShardSet) {

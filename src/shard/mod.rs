@@ -36,7 +36,7 @@ mod settings;
 mod shared;
 mod timers;
 
-pub use command::Command;
+pub use command::{Adopt, Command};
 pub use core::Core;
 pub use engine::{Served, Shard};
 pub use handle::{Handle, Shards};

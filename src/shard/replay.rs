@@ -61,7 +61,7 @@ impl Core {
             Some(_) if link.closing || link.out.pending() > OUT_MAX => Err(Pause::Waiting),
             Some(cursor) => match cursor.page.pop_front() {
                 None => Ok(None),
-                Some(message) => Ok(Some((message, cursor.qos, cursor.subscription_id))),
+                Some(message) => Ok(Some((message, cursor.id, cursor.qos, cursor.subscription_id))),
             },
         };
         let result = match result {
@@ -70,7 +70,9 @@ impl Core {
                 session.replay = Some(replay);
                 return self.next_page(key);
             }
-            Ok(Some((message, ..))) if replay.was_overtaken(message.topic()) => Ok(false),
+            Ok(Some((message, cursor, ..))) if replay.was_overtaken(cursor, message.topic()) => {
+                Ok(false)
+            }
             Ok(Some((message, ..)))
                 if Guard::new(&self.policies, &mut self.access).is_some_and(|mut g| {
                     !g.allows(key, session, message.topic(), Access::Read)
@@ -79,7 +81,7 @@ impl Core {
                 self.shared.metrics[usize::from(self.id)].dropped(DropReason::NotAuthorised);
                 Ok(false)
             }
-            Ok(Some((message, qos, id))) => {
+            Ok(Some((message, _, qos, id))) => {
                 let metrics = &self.shared.metrics[usize::from(self.id)];
                 match send_retained(session, link, &message, qos, id, &self.limits) {
                     Ok(true) => {

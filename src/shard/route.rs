@@ -15,7 +15,7 @@ use crate::connection::{
 use crate::metrics::{DropReason, ShardMetrics};
 use crate::protocol::{QoS, ReasonCode, SubscribeOptions};
 use crate::router::{FilterId, Group, Matches, Subscriber, SubscriptionTable};
-use crate::session::{Session, SubscriptionIds};
+use crate::session::{Enqueued, Session, SubscriptionIds};
 use crate::sync::Arc;
 use crate::util::{BufPool, GenSlab, Key};
 
@@ -84,33 +84,34 @@ pub(super) struct Delivering<'c> {
 
 impl Delivering<'_> {
     /// Delivers to one session and keeps the books.
-    pub(super) fn to(&mut self, key: Key, outgoing: &mut Outgoing<'_>, target: Target) -> Outcome {
+    pub(super) fn to(&mut self, key: Key, outgoing: &mut Outgoing<'_>, target: Target) {
         *self.deliveries += 1;
         let Some(session) = self.sessions.get_mut(key) else {
-            self.metrics.dropped(DropReason::SessionGone);
-            return Outcome::Dropped(DropReason::SessionGone);
+            return self.metrics.dropped(DropReason::SessionGone);
         };
         if let Some(guard) = &mut self.guard
             && !guard.allows(key, session, outgoing.topic, Access::Read)
         {
-            self.metrics.dropped(DropReason::NotAuthorised);
-            return Outcome::Dropped(DropReason::NotAuthorised);
+            return self.metrics.dropped(DropReason::NotAuthorised);
         }
         let (qos, retain) = (outgoing.qos.min(target.qos), target.retain);
         let connection = session.connection;
         let mut link = connection.and_then(|connection| self.links.get_mut(connection));
         if sheds(self.pressure, link.as_deref(), qos) {
-            self.metrics.dropped(DropReason::MemoryPressure);
-            return Outcome::Dropped(DropReason::MemoryPressure);
+            return self.metrics.dropped(DropReason::MemoryPressure);
         }
         let queued = (session.queue.len(), session.queue.bytes());
         if let Some(link) = &mut link {
             link.out.bytes_from(self.pool);
         }
-        let outcome =
+        let (outcome, enqueued) =
             deliver(session, link.as_deref_mut(), outgoing, target, self.shapes, &self.limits);
         self.metrics.queued_messages.add(session.queue.len() as i64 - queued.0 as i64);
         self.metrics.queued_bytes.add(session.queue.bytes() as i64 - queued.1 as i64);
+        if enqueued != Enqueued::default() {
+            self.metrics.dropped_many(DropReason::Expired, enqueued.expired as u64);
+            self.metrics.dropped_many(DropReason::QueueOldest, enqueued.displaced as u64);
+        }
         match outcome {
             Outcome::Sent => {
                 count_sent(self.metrics, qos);
@@ -126,9 +127,14 @@ impl Delivering<'_> {
                     self.dirty.push(connection);
                 }
             }
-            Outcome::Queued => reset_idle(link, self.pool),
+            Outcome::Queued => {
+                reset_idle(link, self.pool);
+                if enqueued.displaced > 0 {
+                    note_drop(session, DropReason::QueueOldest, self.events);
+                }
+            }
             Outcome::NotOwed => self.metrics.dropped(DropReason::Qos0Offline),
-            Outcome::QueuedInstead(reason) | Outcome::Dropped(reason) => {
+            Outcome::Dropped(reason) => {
                 self.metrics.dropped(reason);
                 note_drop(session, reason, self.events);
                 reset_idle(link, self.pool);
@@ -142,7 +148,6 @@ impl Delivering<'_> {
                 }
             }
         }
-        outcome
     }
 }
 

@@ -38,8 +38,10 @@ impl Core {
                 }
                 self.kick(old, ReasonCode::SESSION_TAKEN_OVER, "session taken over");
             }
+            // Time may be over although its timer has not run.
+            self.settle_due(home);
             if !self.sessions.contains(home) {
-                continue; // It ended with its connection (Session Expiry Interval 0).
+                continue; // It was over, or ended with its connection.
             }
             if request.clean_start || claim == SessionClaim::Abandoned {
                 self.end_session(home); // [MQTT-3.1.2-4]
@@ -143,22 +145,26 @@ impl Core {
 
     /// A session's timer has fired.
     pub(super) fn session_due(&mut self, key: Key) {
-        let now = self.now.mono_ms;
         let Some(session) = self.sessions.get_mut(key) else { return };
         session.timer_ms = u64::MAX;
+        self.settle_due(key);
+        self.arm_session(key);
+    }
+
+    /// Ends a session whose time is over; otherwise publishes its Will if that is due.
+    fn settle_due(&mut self, key: Key) {
+        let now = self.now.mono_ms;
+        let Some(session) = self.sessions.get_mut(key) else { return };
         if session.expires_at_ms <= now {
             self.metrics().sessions_expired.add(1);
             self.end_session(key);
-            return;
-        }
-        if session.will_at_ms <= now {
+        } else if session.will_at_ms <= now {
             session.will_at_ms = u64::MAX;
             if let Some(will) = session.will.take() {
                 let author = self.author(key, &will);
                 self.publish_will(&will, author);
             }
         }
-        self.arm_session(key);
     }
 
     /// Ends a disconnected session: everything it held is given back or counted as lost.
@@ -200,14 +206,14 @@ impl Core {
     fn return_group_messages(&mut self, session: &mut Session, groups: &[Arc<Group>]) {
         let mut window = std::mem::take(&mut session.inflight);
         let open = (!window.is_empty()).then(|| window.drain());
-        let unacknowledged: Vec<_> = open
+        let (unacknowledged, begun): (Vec<_>, Vec<_>) = open
             .into_iter()
             .flatten()
-            .filter(|delivery| delivery.qos == crate::protocol::QoS::AtLeastOnce)
-            .collect();
+            .partition(|delivery| delivery.qos == crate::protocol::QoS::AtLeastOnce);
         let mut queue = std::mem::take(&mut session.queue);
         let queued = std::iter::from_fn(|| if queue.is_empty() { None } else { queue.pop_front() });
-        let mut lost = 0;
+        // Whether these came, nobody can tell any more.
+        let mut lost = begun.len() as u64;
         for delivery in unacknowledged.into_iter().chain(queued) {
             match groups.iter().find(|group| group.id.0 == delivery.group) {
                 Some(group) => self.hand_back(group, &delivery.message),

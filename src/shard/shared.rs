@@ -2,7 +2,8 @@
 
 use std::hash::BuildHasher;
 
-use foldhash::fast::RandomState;
+use foldhash::SharedSeed;
+use foldhash::fast::{RandomState, SeedableRandomState};
 
 use super::Command;
 use super::admission::Admission;
@@ -35,16 +36,35 @@ pub struct Shared {
     pub methods: Methods,
     /// Memory pressure, 0 to 3, set by the control plane and read by every shard.
     pressure: AtomicU8,
-    hasher: RandomState,
+    hasher: SeedableRandomState,
 }
 
 impl Shared {
     /// For that many shards, with mailboxes of `high_water` commands.
     pub fn new(shards: usize, high_water: usize, methods: Methods) -> Self {
+        let seed = RandomState::default().hash_one(shards);
+        let hasher = SeedableRandomState::with_seed(seed, SharedSeed::global_random());
+        Self::with(Router::new(shards), hasher, high_water, methods)
+    }
+
+    /// Like [`Shared::new`], with owners of topics and assigned ClientIds that follow from `seed`,
+    /// so that a run can be repeated. Its hashes can be foreseen: not for the open network.
+    pub fn seeded(shards: usize, high_water: usize, methods: Methods, seed: u64) -> Self {
+        let hasher = SeedableRandomState::with_seed(seed, SharedSeed::global_fixed());
+        Self::with(Router::with_seed(shards, seed), hasher, high_water, methods)
+    }
+
+    fn with(
+        router: Router,
+        hasher: SeedableRandomState,
+        high_water: usize,
+        methods: Methods,
+    ) -> Self {
+        let shards = router.shards();
         let marks = Marks { commands: high_water, bytes: MAILBOX_BYTES };
         let mailbox = |shard| Mailbox::new(format!("shard-{shard}"), marks);
         Self {
-            router: Arc::new(Router::new(shards)),
+            router: Arc::new(router),
             directory: Directory::default(),
             admission: Arc::default(),
             mailboxes: (0..shards).map(mailbox).collect(),
@@ -52,7 +72,7 @@ impl Shared {
             load: (0..shards).map(|_| AtomicU32::new(0)).collect(),
             methods,
             pressure: AtomicU8::new(0),
-            hasher: RandomState::default(),
+            hasher,
         }
     }
 

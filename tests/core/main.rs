@@ -3,6 +3,7 @@
 
 mod authentication;
 mod client;
+mod drops;
 mod order;
 mod replay;
 mod sharing;

@@ -117,3 +117,64 @@ fn unsubscribing_ends_the_replay() {
     broker.settle();
     assert_eq!(broker.receive(subscriber), [] as [u8; 0]);
 }
+
+/// Goal: a message without RETAIN that comes while Retained Messages are on their way leaves the
+/// one of its topic as new as it was [MQTT-3.3.1-9].
+#[test]
+fn an_ordinary_message_does_not_hide_the_retained_one() {
+    let mut broker = broker(2);
+    let publisher = client3(&mut broker, 0, "publisher");
+    for n in 0..16 {
+        broker.send(publisher, &publish3(&format!("r/{n}"), 0, true, 0, b"kept"));
+    }
+    broker.settle();
+    let subscriber = client3(&mut broker, 1, "subscriber");
+    let other = client3(&mut broker, 1, "other");
+    broker.send(subscriber, &subscribe3("r/+", 0));
+    broker.turn(1);
+    for n in 0..16 {
+        broker.send(other, &publish3(&format!("r/{n}"), 0, false, 0, b"news"));
+    }
+    broker.settle();
+    let got = publishes3(&broker.receive(subscriber));
+    for n in 0..16 {
+        let of_topic = got.iter().filter(|(topic, _)| *topic == format!("r/{n}"));
+        let mut payloads: Vec<&str> = of_topic.map(|(_, payload)| payload.as_str()).collect();
+        payloads.sort_unstable();
+        assert_eq!(payloads, ["kept", "news"], "r/{n}");
+    }
+}
+
+/// Goal: a live change spares the Client the older value for the subscriptions it had, not for
+/// one that it makes later while the earlier one's Retained Messages are still on their way.
+#[test]
+fn a_later_subscription_is_sent_what_an_earlier_one_was_spared() {
+    let mut broker = broker(1);
+    let publisher = client3(&mut broker, 0, "publisher");
+    for n in 0..40u16 {
+        broker.send(publisher, &publish3(&format!("r/{n}"), 1, true, n + 1, b"old"));
+    }
+    broker.settle();
+    let subscriber = client3(&mut broker, 0, "subscriber");
+    // Nothing is acknowledged, so the window closes before the last topic, r/9.
+    broker.send(subscriber, &subscribe3("r/+", 1));
+    broker.settle();
+    broker.send(publisher, &publish3("r/9", 0, true, 0, b"new"));
+    broker.send(subscriber, &subscribe3("r/9", 1));
+    let mut of_9 = Vec::new();
+    loop {
+        broker.settle();
+        let bytes = broker.receive(subscriber);
+        if bytes.is_empty() {
+            break;
+        }
+        of_9.extend(publishes3(&bytes).into_iter().filter(|one| one.0 == "r/9").map(|one| one.1));
+        for (first, body) in crate::client::packets(&bytes) {
+            if first >> 4 == 3 && first & 6 != 0 {
+                let at = 2 + usize::from(body[1]);
+                broker.send(subscriber, &[0x40, 2, body[at], body[at + 1]]);
+            }
+        }
+    }
+    assert_eq!(of_9, ["new", "new"], "once live, once for the second subscription");
+}

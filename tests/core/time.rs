@@ -189,3 +189,43 @@ fn coming_and_going_costs_nothing_lasting() {
     broker.settle();
     assert!(broker.shards()[0].pending_timers() <= 1);
 }
+
+/// Goal: what is over is over, even if the Client comes back before the shard's timers have run:
+/// its session has ended, and a Will that was due has been sent [MQTT-3.1.3-9].
+#[test]
+fn a_client_that_comes_back_too_late_is_not_early_because_a_timer_is() {
+    for (expiry, delay_s, present) in [(10u8, 0u8, 0), (60, 5, 1)] {
+        let mut broker = broker(2);
+        let watcher = client3(&mut broker, 0, "watcher");
+        subscribed3(&mut broker, watcher, "will", 0);
+        let first = broker.connect(0);
+        let connect = packet(
+            0x10,
+            &[
+                b"\x00\x04MQTT\x05",
+                &[if delay_s > 0 { 4 } else { 0 }, 0, 0],
+                &[5, 0x11, 0, 0, 0, expiry],
+                &string("late"),
+                &if delay_s > 0 {
+                    [&[5, 0x18, 0, 0, 0, delay_s][..], &string("will"), &string("gone")].concat()
+                } else {
+                    Vec::new()
+                },
+            ],
+        );
+        broker.send(first, &connect);
+        broker.settle();
+        broker.cut(first);
+        broker.settle();
+        broker.advance(11_000);
+        // It connects elsewhere, so that its CONNECT comes by mail, before the timers.
+        let second = broker.connect(1);
+        broker.send(second, &connect5("late", false, &[]));
+        broker.turn(1);
+        broker.turn(0);
+        let connack = broker.receive(second);
+        assert_eq!((connack[0], connack[2]), (0x20, present), "expiry {expiry} s");
+        let wills = publishes3(&broker.receive(watcher)).len();
+        assert_eq!(wills, usize::from(delay_s > 0), "delay {delay_s} s");
+    }
+}

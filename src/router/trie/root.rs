@@ -73,6 +73,12 @@ impl Router {
         }
     }
 
+    /// How many shards it tells apart.
+    #[must_use]
+    pub fn shards(&self) -> usize {
+        self.shards
+    }
+
     /// Records that `shard` has gained its first ordinary subscriber of `filter`. Once this
     /// returns, every match sees it. Doing it again changes nothing.
     ///
