@@ -1,0 +1,218 @@
+//! The beginning and end of sessions, and Wills: exactly when due.
+
+use pondhawk::config::QueueFullPolicy;
+use pondhawk::util::wheel::TICK_MS;
+
+use super::broker::Model;
+use super::ledger::{GONE, Item, OVERSIZE};
+use super::publication::Publication;
+use super::session::{Exchange, Session};
+use crate::spec::{ConnectSpec, NEVER, WillSpec};
+
+/// What has to have happened by the end of this turn.
+#[derive(Debug, Default)]
+pub struct Due {
+    /// Wills published so far.
+    pub wills: u64,
+    /// Sessions that ended by their expiry interval.
+    pub expired: u64,
+}
+
+/// Timers have a resolution: what is due at `at` happens by this moment, in ms.
+fn latest(at: u64) -> u64 {
+    at.div_ceil(TICK_MS) * TICK_MS
+}
+
+impl Model {
+    /// The broker has handled a CONNECT, on the session's home shard.
+    pub(super) fn connected(&mut self, line: usize, shard: usize, spec: &ConnectSpec) {
+        let client = self.lines[line].client;
+        if let Some(old) = self.current.get(&client).and_then(|own| self.sessions[*own].line) {
+            // [MQTT-3.1.4-3]
+            self.lines[old].goodbyes.push(0x8E);
+            self.unbound(old, true);
+        }
+        let mut found = self.current.get(&client).copied();
+        if let Some(own) = found {
+            let over = self.sessions[own].expires_at_ms.is_some_and(|at| at <= self.now_ms);
+            if over {
+                // The timer has not run yet, but the time is over.
+                self.due.expired += 1;
+            } else if self.sessions[own].will_at_ms.is_some_and(|at| at <= self.now_ms) {
+                self.send_will(own);
+            }
+            if over || spec.clean {
+                self.end_session(own); // [MQTT-3.1.2-4]
+                found = None;
+            }
+        }
+        let at = self.moment;
+        let own = found.unwrap_or_else(|| {
+            self.sessions.push(Session::new(client, shard));
+            self.current.insert(client, self.sessions.len() - 1);
+            self.sessions.len() - 1
+        });
+        let state = &mut self.lines[line];
+        state.spec = Some(spec.clone());
+        state.session = Some(own);
+        state.bound = true;
+        state.resumed = found.is_some();
+        // 3.1 has no Session Present.
+        state.connack = Some(found.is_some() && spec.level != 3);
+        let session = &mut self.sessions[own];
+        assert_eq!(session.shard, shard, "a session was opened away from its home");
+        session.line = Some(line);
+        session.expiry_s = spec.session_expiry_s();
+        session.expires_at_ms = None;
+        session.will_at_ms = None;
+        session.will = spec.will.clone().map(|will| (will, spec.is_v5()));
+        session.offline.end(at);
+        session.blocked.end(at);
+        session.sizes.push((at, spec.maximum_packet_size));
+        session.resend = session.exchanges.iter().map(|one| one.id).collect();
+        for order in session.order.values_mut() {
+            order.on_line = 0;
+        }
+    }
+
+    /// The connection serves its session no more. `with_will` unless the Client took it back.
+    pub fn unbound(&mut self, line: usize, with_will: bool) {
+        let Some(own) = self.lines[line].session else { return };
+        if !std::mem::replace(&mut self.lines[line].bound, false) {
+            return;
+        }
+        let at = self.tick();
+        let session = &mut self.sessions[own];
+        session.line = None;
+        session.offline.begin(at);
+        session.blocked.end(at);
+        for claim in session.claims.iter_mut().filter(|one| one.until.is_none()) {
+            claim.until = Some(at);
+        }
+        if !with_will {
+            session.will = None;
+        }
+        if session.expiry_s == 0 {
+            return self.end_session(own);
+        }
+        if session.expiry_s != NEVER {
+            session.expires_at_ms = Some(self.now_ms + u64::from(session.expiry_s) * 1000);
+        }
+        match session.will.as_ref().map(|(will, _)| will.delay_s) {
+            None => {}
+            Some(0) => self.send_will(own),
+            Some(delay) => session.will_at_ms = Some(self.now_ms + u64::from(delay) * 1000),
+        }
+    }
+
+    /// The session ends: its Will, if its delay runs, is due now [MQTT-3.1.3-9].
+    fn end_session(&mut self, own: usize) {
+        let at = self.tick();
+        let session = &mut self.sessions[own];
+        session.ended = Some(at);
+        session.expires_at_ms = None;
+        for one in session.subscriptions.iter_mut().filter(|one| one.until.is_none()) {
+            one.until = Some(at);
+        }
+        let client = session.client;
+        let lost = |one: &&Exchange| !one.released && (!one.grouped || one.qos == 2);
+        for exchange in session.exchanges.iter().filter(lost) {
+            // Sent and not acknowledged: nobody knows whether it came.
+            let large = if exchange.may_be_too_large(session) { OVERSIZE } else { 0 };
+            self.left_behind.push(Item::one(GONE | large, true, exchange.mid));
+        }
+        self.current.remove(&client);
+        if self.sessions[own].will.is_some() {
+            self.send_will(own);
+        }
+    }
+
+    fn send_will(&mut self, own: usize) {
+        let session = &mut self.sessions[own];
+        session.will_at_ms = None;
+        let Some((will, v5)) = session.will.take() else { return };
+        let shard = session.shard;
+        self.due.wills += 1;
+        let message = self.will_message(own, shard, &will, v5);
+        self.published(message);
+    }
+
+    fn will_message(&self, own: usize, shard: usize, will: &WillSpec, v5: bool) -> Publication {
+        let expiry_s = will.expiry_s.filter(|_| v5);
+        Publication {
+            mid: will.mid,
+            topic: will.topic.clone(),
+            qos: will.qos,
+            retain: will.retain,
+            empty: false,
+            expiry_s,
+            expires_at_ms: expiry_s.map(|s| self.now_ms + u64::from(s) * 1000),
+            publisher: own,
+            shard,
+            from: self.turn_began.min(self.moment),
+            to: self.moment,
+            size: will.topic.len() + crate::spec::payload(will.mid, 0).len(),
+            tagged: v5,
+        }
+    }
+
+    /// Why the broker may close a connection by itself, as the Reason Code of its DISCONNECT.
+    /// `heard_ms`: when it last handled bytes of it.
+    pub fn reason_to_close(&self, line: usize, heard_ms: u64) -> Option<u8> {
+        let state = &self.lines[line];
+        if self.draining {
+            return Some(0x8B);
+        }
+        let keep_alive_ms = state.spec.as_ref().map_or(0, |spec| u64::from(spec.keep_alive_s));
+        if keep_alive_ms > 0 && self.now_ms >= heard_ms + keep_alive_ms * 1_500 {
+            return Some(0x8D); // [MQTT-3.1.2-22]
+        }
+        let session = &self.sessions[state.session?];
+        let limit = self.rules.session.queued_messages as i64;
+        let closes = self.rules.session.queue_full == QueueFullPolicy::Disconnect;
+        let full = session.backlog_within(self.turn_began, self.moment) > limit;
+        (closes && full).then_some(0x97)
+    }
+
+    /// At the end of a turn the broker's counters say how many sessions have expired and how many
+    /// Wills it has published: just those that were due.
+    pub fn check_due(&mut self, expired: u64, wills: u64) {
+        while self.due.expired < expired {
+            let shard = self.turn_shard;
+            let over = |session: &Session| {
+                session.expires_at_ms.filter(|at| *at <= self.now_ms && session.shard == shard)
+            };
+            let own = self.next_due(over).expect("a session ended before its time");
+            self.due.expired += 1;
+            self.end_session(own);
+        }
+        assert_eq!(self.due.expired, expired, "a session that was over is still there");
+        while self.due.wills < wills {
+            let shard = self.turn_shard;
+            let due = |session: &Session| {
+                session.will_at_ms.filter(|at| *at <= self.now_ms && session.shard == shard)
+            };
+            let own = self.next_due(due).expect("a Will was published that was not due");
+            self.send_will(own);
+        }
+        assert_eq!(self.due.wills, wills, "a Will that was due was not published");
+    }
+
+    /// The live session whose time, by `when`, came first.
+    fn next_due(&self, when: impl Fn(&Session) -> Option<u64>) -> Option<usize> {
+        let live = self.current.values().copied();
+        live.filter_map(|own| when(&self.sessions[own]).map(|at| (latest(at), own)))
+            .min()
+            .map(|(_, own)| own)
+    }
+
+    /// The broker is at rest: nothing that was due may be left.
+    pub fn check_nothing_overdue(&self) {
+        for own in self.current.values() {
+            let session = &self.sessions[*own];
+            let overdue = |at: Option<u64>| at.is_some_and(|at| latest(at) <= self.now_ms);
+            assert!(!overdue(session.expires_at_ms), "session {own} outlived its expiry");
+            assert!(!overdue(session.will_at_ms), "the Will of session {own} is overdue");
+        }
+    }
+}
