@@ -15,7 +15,9 @@ use super::passwd;
 use crate::auth::Methods;
 use crate::config::{Loaded, Source, reference};
 use crate::control::log::{Log, LogHandle, publish_through};
-use crate::control::{AccessFiles, Outcome, Passwords, Remote, Setup, Steps, prepare, run};
+use crate::control::{
+    AccessFiles, Outcome, Passwords, Remote, Secure, Setup, Steps, prepare, run, serve_pages,
+};
 use crate::shard::{Settings, Shards};
 
 /// Runs the program on the process's arguments.
@@ -111,6 +113,10 @@ fn start(source: Source, loaded: Loaded, log: LogHandle) -> ExitCode {
         }
     };
     log.attach(publish_through(shards.handle()));
+    if let Err(error) = serve_pages(shards.handle()) {
+        tracing::error!("The thread that reads http_dir cannot be started: {error}.");
+        return ExitCode::FAILURE;
+    }
     let outcome = run(Setup {
         plane: Rc::new(shards.handle()),
         source,
@@ -134,7 +140,7 @@ fn start(source: Source, loaded: Loaded, log: LogHandle) -> ExitCode {
 
 /// What has to be read and checked before a configuration comes into force.
 fn steps() -> Steps {
-    vec![Box::new(AccessFiles::default())]
+    vec![Box::new(AccessFiles::default()), Box::new(Secure::default())]
 }
 
 /// The ways to authenticate.

@@ -29,7 +29,6 @@ mod reload;
 mod runtime;
 mod schema;
 mod source;
-mod unready;
 mod value;
 mod words;
 

@@ -8,7 +8,6 @@ use super::file;
 use super::log::LogTypes;
 use super::schema::Config;
 use super::table::Listener;
-use super::unready::unready;
 
 /// The port of MQTT over TCP.
 const DEFAULT_PORT: u16 = 1883;
@@ -57,10 +56,6 @@ impl Source {
             config.listeners = self.local_listeners();
         } else if !self.ports.is_empty() {
             warnings.push("--port is ignored, because the configuration has a listener.".into());
-        }
-        let mistakes = unready(&config);
-        if !mistakes.is_empty() {
-            return Err(Mistakes(mistakes));
         }
         Ok(Loaded { config, warnings })
     }

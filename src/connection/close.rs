@@ -19,6 +19,8 @@ pub enum Close {
         /// What was wrong, for the log and the Reason String.
         what: &'static str,
     },
+    /// Nothing may be sent, and the log has it already.
+    Reported,
     /// Nothing may be sent: what came first was no CONNECT, or CONNACK has said it already.
     Silent {
         /// What was wrong, for the log.

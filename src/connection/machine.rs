@@ -152,6 +152,11 @@ impl Connection {
         SocketAddr::new(self.peer.0.to_canonical(), self.peer.1)
     }
 
+    /// The Client's address, as a proxy has told it.
+    pub fn set_peer(&mut self, peer: SocketAddr) {
+        self.peer = (mapped(peer.ip()), peer.port());
+    }
+
     /// Takes over the changed settings of its listener.
     pub fn relisten(&mut self, listener: Arc<ListenerRuntime>) {
         self.listener = listener;

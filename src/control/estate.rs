@@ -13,6 +13,7 @@ use super::log::LogHandle;
 use super::metrics::{MakeExporters, Reading};
 use super::plane::DataPlane;
 use super::prepare::Steps;
+use super::socket_file::SocketFile;
 use super::supervisor::{Outcome, Reloads};
 use super::sys;
 use super::watch::Watch;
@@ -37,6 +38,8 @@ pub struct Estate {
     pub lifecycle: Lifecycle,
     /// Addresses of the sockets handed to the shards, published; the index is the socket's id.
     pub bound: Watch<Vec<SocketAddr>>,
+    /// Names of sockets in the file system, removed with the sockets.
+    pub socket_files: RefCell<Vec<SocketFile>>,
     /// How reloads ended, published.
     pub reloads: Watch<Reloads>,
     /// The latest counters, published.

@@ -1,17 +1,17 @@
 //! What the control plane asks of the data plane.
 
-use std::net::TcpListener;
 use std::sync::Arc;
 
 use crate::config::ListenerRuntime;
 use crate::metrics::Snapshot;
 use crate::protocol::Message;
 use crate::shard::{Handle, Settings};
+use crate::transport::ListenSocket;
 
 /// The shards, seen from the control plane. Every call returns at once.
 pub trait DataPlane {
     /// Hands over a listening socket; `id` is the socket's own.
-    fn listen(&self, id: u32, socket: TcpListener, settings: Arc<ListenerRuntime>);
+    fn listen(&self, id: u32, socket: ListenSocket, settings: Arc<ListenerRuntime>);
     /// Stops accepting and ends all connections in order.
     fn drain(&self);
     /// How many connections there are.
@@ -29,7 +29,7 @@ pub trait DataPlane {
 }
 
 impl DataPlane for Handle {
-    fn listen(&self, id: u32, socket: TcpListener, settings: Arc<ListenerRuntime>) {
+    fn listen(&self, id: u32, socket: ListenSocket, settings: Arc<ListenerRuntime>) {
         Handle::listen(self, id, socket, settings);
     }
 

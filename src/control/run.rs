@@ -54,6 +54,7 @@ pub fn run(setup: Setup) -> Outcome {
         cores: setup.cores,
         lifecycle: remote.lifecycle.clone(),
         bound: remote.bound.clone(),
+        socket_files: RefCell::default(),
         reading: remote.reading.clone(),
         reloads: remote.reloads.clone(),
         exporters: setup.exporters,

@@ -12,12 +12,13 @@ use actix::prelude::*;
 use super::estate::Estate;
 use super::keeper::keep;
 use super::lifecycle::Phase;
-use super::listeners::{self, ListenError};
+use super::listeners::{self, ListenError, Opened};
 use super::metrics::Collector;
 use super::prepare::prepare;
 use super::signals::{Signals, Watched};
 use super::sys::{self, Announcer};
 use crate::config::{Changes, Mistake, Mistakes};
+use crate::transport::{ListenAddress, NO_ADDRESS};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -84,12 +85,24 @@ impl Supervisor {
             }
         }
         sys::announce(estate);
-        for ((socket, address), settings) in sockets {
+        for (Opened { socket, file }, settings) in sockets {
             let id = estate.bound.get().len() as u32;
-            let family = if address.is_ipv4() { "ipv4" } else { "ipv6" };
+            let address = socket.address();
             estate.plane.listen(id, socket, settings.clone());
-            estate.bound.change(|bound| bound.push(address));
-            tracing::info!("Opening {family} listen socket on port {}.", address.port());
+            match address {
+                Ok(ListenAddress::Ip(address)) => {
+                    let family = if address.is_ipv4() { "ipv4" } else { "ipv6" };
+                    let port = address.port();
+                    tracing::info!("Opening {family} listen socket on port {port}.");
+                    estate.bound.change(|bound| bound.push(address));
+                }
+                Ok(ListenAddress::Path(path)) => {
+                    tracing::info!("Opening unix listen socket on path {}.", path.display());
+                    estate.bound.change(|bound| bound.push(NO_ADDRESS));
+                }
+                Err(error) => return Err(ListenError { wanted: "a socket".into(), error }),
+            }
+            estate.socket_files.borrow_mut().extend(file);
         }
         estate.lifecycle.advance(Phase::Running);
         tracing::info!(target: "notice", "pondhawk version {VERSION} running");
@@ -121,6 +134,8 @@ impl Supervisor {
             tracing::info!(target: "notice", "pondhawk version {VERSION} terminating");
         }
         estate.plane.drain();
+        // Another broker may listen there from now on.
+        estate.socket_files.borrow_mut().clear();
         context.run_interval(DRAIN_CHECK, Self::check_drained);
     }
 

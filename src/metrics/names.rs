@@ -56,6 +56,7 @@ macro_rules! for_each_metric {
             Counter accept_errors "Failures to accept a connection";
             Counter connections_refused "Connections closed at once for a limit";
             Counter accepts_refused "Connections closed at once for want of file descriptors";
+            Counter transport_refused "Connections closed before MQTT: PROXY, TLS, WebSocket";
             Counter protocol_errors "Connections closed for a breach of the protocol";
             Counter receive_maximum_exceeded "Clients that broke the Receive Maximum";
             Gauge sessions "Sessions held, connected or not";

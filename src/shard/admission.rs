@@ -74,6 +74,31 @@ impl Ticket {
             place.connected();
         }
     }
+
+    /// A proxy has told the Client's address: until CONNECT the connection counts as one of it.
+    /// False when that address has its share.
+    pub(super) fn count_under(
+        &mut self,
+        admission: &Arc<Admission>,
+        per_address: u32,
+        address: IpAddr,
+    ) -> bool {
+        if per_address == u32::MAX {
+            return true;
+        }
+        let place = self.0.get_or_insert_with(|| {
+            Box::new(Place { admission: Arc::clone(admission), listener: None, waiting: None })
+        });
+        place.connected();
+        let mut counts = admission.counts.lock();
+        let waiting = counts.waiting.entry(address).or_insert(0);
+        if *waiting >= per_address {
+            return false;
+        }
+        *waiting += 1;
+        place.waiting = Some(address);
+        true
+    }
 }
 
 impl Place {
@@ -129,6 +154,21 @@ mod tests {
         assert!(third.is_some());
         drop((second, third));
         assert!(admission.counts.lock().listeners.is_empty());
+    }
+
+    #[test]
+    fn a_connection_counts_under_the_address_that_a_proxy_tells() {
+        let admission = Arc::new(Admission::default());
+        let proxy = IpAddr::from(Ipv4Addr::LOCALHOST);
+        let client = IpAddr::from(Ipv4Addr::new(192, 0, 2, 1));
+        let admit = || admission.admit(&listener(-1), u32::MAX, proxy).expect("no limit yet");
+        let (mut first, mut second) = (admit(), admit());
+        assert!(first.count_under(&admission, 1, client));
+        assert!(!second.count_under(&admission, 1, client));
+        first.connected();
+        assert!(second.count_under(&admission, 1, client));
+        drop(second);
+        assert!(admission.counts.lock().waiting.is_empty());
     }
 
     #[test]

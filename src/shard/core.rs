@@ -60,6 +60,7 @@ pub struct Core {
     pub(super) config: Arc<Runtime>,
     pub(super) policies: Arc<Policies>,
     pub(super) access: AccessTable,
+    pub(super) settings: Arc<Settings>,
     pub(super) limits: DeliverLimits,
     pub(super) wants: Wants,
     pub(super) shared: Arc<Shared>,
@@ -153,6 +154,7 @@ impl Core {
             policies: Arc::clone(&settings.policies),
             access: AccessTable::default(),
             config,
+            settings,
             shared,
         }
     }
@@ -171,6 +173,7 @@ impl Core {
         self.limits = limits(&settings.runtime, self.now, self.wants.messages);
         self.config = Arc::clone(&settings.runtime);
         self.policies = Arc::clone(&settings.policies);
+        self.settings = settings;
     }
 
     /// A session id that no other session of the process has or had.

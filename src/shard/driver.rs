@@ -1,49 +1,44 @@
 //! The shard on sockets: binds the pure [`Shard`] to the reactor.
 
+mod accept;
+mod flush;
+mod layers;
+
 use std::collections::VecDeque;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 
 use mio::Registry;
 use tracing::Level;
 
+use accept::Listener;
+
 use super::admission::Ticket;
 use super::command::Adopt;
-use super::{Command, Served, Settings, Shard, Shared, logging};
+use super::pages::Page;
+use super::{Command, Served, Shard, Shared, logging};
 use crate::config::ListenerRuntime;
 use crate::connection::Wants;
 use crate::reactor::{Handler, Reactor};
 use crate::sync::{Arc, Batches};
-use crate::transport::{AcceptState, Acceptor, Stream};
+use crate::transport::{ListenSocket, Need, Next, Received, Scratch, Stream};
 use crate::util::{Key, Now};
 
 /// Commands taken from the mailbox in one turn.
 const MAILBOX_BUDGET: usize = 16 * 1024;
-/// Connections accepted in one turn of one listener.
-const ACCEPT_BUDGET: usize = 256;
-/// Reads of unread input before a socket is closed: what is left unread makes the kernel reset
-/// the connection, and the Client would lose our last words.
-const CLOSE_DRAIN: usize = 16;
 
 /// For the driver of a shard, inside [`Command::Driver`].
 pub(super) enum DriverCommand {
     /// Accept on this socket.
-    Listen { id: u32, socket: TcpListener, settings: Arc<ListenerRuntime> },
+    Listen { id: u32, socket: ListenSocket, settings: Arc<ListenerRuntime> },
     /// Stop accepting on it.
     Unlisten { id: u32 },
     /// A connection that another shard accepted.
     Fresh { stream: Stream, peer: SocketAddr, settings: Arc<ListenerRuntime>, ticket: Ticket },
+    /// A file that a connection of this shard has asked for.
+    Page(Box<Page>),
     /// End the thread.
     Stop,
-}
-
-struct Listener {
-    id: u32,
-    acceptor: Acceptor,
-    settings: Arc<ListenerRuntime>,
-    /// When to accept next, monotonic ms: connections may be waiting, and edge-triggered
-    /// readiness doesn't say so twice. `u64::MAX`: when readiness says so.
-    due_ms: u64,
 }
 
 /// The driver's part of a connection.
@@ -70,6 +65,12 @@ pub(super) struct Driver {
     mail: Option<Batches<Command>>,
     batch: std::vec::IntoIter<Command>,
     buffer: Box<[u8]>,
+    /// Memory of streams with layers.
+    scratch: Scratch,
+    /// Connections whose next read is dear: a part of a TLS handshake. They come last.
+    handshakes: VecDeque<Key>,
+    /// Connections whose certificate is looked at again, after a reload.
+    recheck: VecDeque<Key>,
     /// Memory of the last list of connections to flush.
     spare: Vec<Key>,
     run: VecDeque<Key>,
@@ -93,6 +94,9 @@ impl Driver {
             mail: None,
             batch: Vec::new().into_iter(),
             buffer: vec![0; shard.config().turn.read_bytes.max(4096)].into_boxed_slice(),
+            scratch: Scratch::default(),
+            handshakes: VecDeque::new(),
+            recheck: VecDeque::new(),
             spare: Vec::new(),
             run: VecDeque::new(),
             fresh: Vec::new(),
@@ -114,10 +118,17 @@ impl Driver {
             self.wires.resize_with(index + 1, || None);
         }
         let registered = stream.register(&self.registry, key.to_u64());
+        let layered = stream.layered().is_some();
+        if stream.is_backed_up()
+            && let Some(link) = self.shard.link(key)
+        {
+            link.blocked = true;
+        }
         let wire = Wire {
             stream,
             ticket,
-            readable: false,
+            // Layers may know of an end that no readiness tells of.
+            readable: layered,
             hangup: false,
             unfinished: false,
             queued: false,
@@ -161,22 +172,58 @@ impl Driver {
         if !wire.readable {
             return;
         }
-        match wire.stream.read(&mut self.buffer) {
-            Ok(0) => self.gone(key),
-            Ok(n) => {
-                let drained = n < self.buffer.len() && !wire.hangup;
-                wire.readable = !drained;
+        if wire.stream.need() == Need::Handshake {
+            return self.postpone(key);
+        }
+        self.receive(key);
+    }
+
+    fn receive(&mut self, key: Key) {
+        let Some(wire) = self.wires.get_mut(key.index as usize).and_then(Option::as_mut) else {
+            return;
+        };
+        let received = wire.stream.read(&mut self.buffer, &mut self.scratch, wire.hangup);
+        let layered = wire.stream.layered().is_some();
+        if layered && !self.heed_layers(key, received.as_ref().err()) {
+            return;
+        }
+        match received {
+            Ok(received) => {
                 self.shard.metrics().reads.increment();
-                let served = self.shard.bytes(key, &self.buffer[..n]);
-                if self.after(key, served) && !drained {
-                    self.enqueue(key);
+                self.take(key, received, layered);
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if let Some(wire) = self.wire(key) {
+                    wire.readable = false;
                 }
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => wire.readable = false,
             Err(_) => self.gone(key),
         }
         if self.shard.should_flush() {
             self.flush_dirty();
+        }
+    }
+
+    /// Hands what was read to the connection.
+    fn take(&mut self, key: Key, received: Received, layered: bool) {
+        let Received { len, next } = received;
+        let Some(wire) = self.wires.get_mut(key.index as usize).and_then(Option::as_mut) else {
+            return;
+        };
+        wire.readable = next != Next::Wait;
+        if len == 0 && next == Next::End {
+            return self.gone(key);
+        }
+        if len > 0 {
+            let bytes = if layered { &self.scratch.plain[..len] } else { &self.buffer[..len] };
+            let served = self.shard.bytes(key, bytes);
+            if !self.after(key, served) {
+                return;
+            }
+        }
+        // What came before an end is served; the next read tells of the end itself.
+        if next != Next::Wait {
+            self.enqueue(key);
         }
     }
 
@@ -264,6 +311,7 @@ impl Driver {
                     let key = self.shard.adopt(adopt.parked);
                     let (stream, ticket) = *wire;
                     self.install(key, stream, ticket);
+                    self.check_again(key);
                     if let Some(wire) = self.wire(key) {
                         wire.unfinished = true;
                     }
@@ -286,6 +334,7 @@ impl Driver {
             Some(Command::Apply(settings)) => {
                 self.apply_to_listeners(&settings);
                 self.shard.apply(settings);
+                self.check_all_again();
                 self.shard.set_wants(wants(&self.shard));
             }
             _ => {}
@@ -299,163 +348,9 @@ impl Driver {
             DriverCommand::Fresh { stream, peer, settings, ticket } => {
                 self.fresh(stream, peer, settings, ticket);
             }
+            DriverCommand::Page(page) => self.send_page(*page),
             DriverCommand::Stop => self.stopped = true,
         }
-    }
-
-    fn listen(&mut self, id: u32, socket: TcpListener, settings: Arc<ListenerRuntime>) {
-        let mut acceptor = Acceptor::new(socket);
-        // Listener tokens begin at 1: 0 is the reactor's own.
-        match acceptor.register(&self.registry, u64::from(id) + 1) {
-            Ok(()) => self.listeners.push(Listener { id, acceptor, settings, due_ms: 0 }),
-            Err(error) => tracing::error!(target: "error", "Listener {id}: {error}"),
-        }
-    }
-
-    /// What is accepted from now on is under the new settings.
-    fn apply_to_listeners(&mut self, settings: &Settings) {
-        for listener in &mut self.listeners {
-            if let Some(changed) = settings.runtime.listener(listener.settings.id) {
-                listener.settings = Arc::clone(changed);
-            }
-        }
-    }
-
-    fn fresh(
-        &mut self,
-        stream: Stream,
-        peer: SocketAddr,
-        settings: Arc<ListenerRuntime>,
-        ticket: Ticket,
-    ) {
-        if self.shard.is_draining() {
-            self.shared.add_load(self.shard.id(), -1);
-            return;
-        }
-        let key = self.shard.accept(settings, peer);
-        self.install(key, stream, ticket);
-    }
-
-    /// Accepts what waits on one listener and spreads it over the shards.
-    fn accept(&mut self, at: usize, now: Now) {
-        let mut fresh = std::mem::take(&mut self.fresh);
-        let listener = &mut self.listeners[at];
-        let accepted = listener.acceptor.accept(now.mono_ms, ACCEPT_BUDGET, |stream, peer| {
-            fresh.push((stream, peer));
-        });
-        listener.due_ms = match accepted.state {
-            AcceptState::Drained => u64::MAX,
-            AcceptState::More => 0,
-            AcceptState::BackOff { retry_at_ms } => retry_at_ms,
-            AcceptState::Failed(error) => {
-                let id = listener.id;
-                tracing::error!(target: "error", "Listener {id} accepts no more: {error}");
-                u64::MAX
-            }
-        };
-        let settings = Arc::clone(&listener.settings);
-        let metrics = self.shard.metrics();
-        metrics.accept_errors.add(accepted.errors as u64);
-        metrics.accepts_refused.add(accepted.refused as u64);
-        if accepted.refused > 0 && now.mono_ms >= self.warn_again_ms {
-            self.warn_again_ms = now.mono_ms + 10_000;
-            tracing::warn!(
-                target: "warning",
-                "Out of file descriptors: new connections are refused until some close. \
-                 Raise the limit (ulimit -n, or LimitNOFILE in the service) to take more."
-            );
-        }
-        for (stream, peer) in fresh.drain(..) {
-            self.place(stream, peer, &settings);
-        }
-        self.fresh = fresh;
-    }
-
-    fn place(&mut self, stream: Stream, peer: SocketAddr, settings: &Arc<ListenerRuntime>) {
-        let per_address = self.shard.config().connect.per_address;
-        let refused = self.shard.is_draining() || self.shared.pressure() >= 1;
-        let ticket = (!refused)
-            .then(|| self.shared.admission.admit(settings, per_address, peer.ip()))
-            .flatten();
-        let Some(ticket) = ticket else {
-            self.shard.metrics().connections_refused.increment();
-            logging::denied(peer);
-            return;
-        };
-        if self.shard.wants().connections {
-            logging::accepted(peer, settings.port);
-        }
-        let settings = Arc::clone(settings);
-        let to = self.shared.least_loaded(self.shard.id());
-        self.shared.add_load(to, 1);
-        if to == self.shard.id() {
-            return self.fresh(stream, peer, settings, ticket);
-        }
-        let command = DriverCommand::Fresh { stream, peer, settings, ticket };
-        self.shard.send(to, Command::Driver(Box::new(command)));
-    }
-
-    fn flush_dirty(&mut self) {
-        let spare = std::mem::take(&mut self.spare);
-        let mut dirty = self.shard.take_dirty(spare);
-        for key in dirty.drain(..) {
-            self.flush_one(key);
-        }
-        self.spare = dirty;
-    }
-
-    /// Writes what a connection has, all of it in one call as far as the socket takes it.
-    fn flush_one(&mut self, key: Key) {
-        let Some(link) = self.shard.link(key) else { return };
-        link.dirty = false;
-        let Some(wire) = self.wires.get_mut(key.index as usize).and_then(Option::as_mut) else {
-            return;
-        };
-        let mut writes = 0;
-        let mut written = 0;
-        let mut failed = false;
-        while !link.out.is_empty() && !link.blocked {
-            let result = {
-                let slices = link.out.slices(64);
-                wire.stream.write_vectored(&slices)
-            };
-            writes += 1;
-            match result {
-                Ok(n) => {
-                    written += n;
-                    link.out.consume(n);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => link.blocked = true,
-                Err(_) => {
-                    failed = true;
-                    break;
-                }
-            }
-        }
-        let (closing, empty) = (link.closing, link.out.is_empty());
-        self.shard.flushed(key);
-        self.shard.metrics().writes.add(writes);
-        self.shard.metrics().bytes_sent.add(written as u64);
-        if closing {
-            self.close(key);
-        } else if failed {
-            self.gone(key);
-        } else if empty {
-            self.shard.drained(key);
-        }
-    }
-
-    fn close(&mut self, key: Key) {
-        if let Some(mut wire) = self.wires.get_mut(key.index as usize).and_then(Option::take) {
-            // Our side ends first, so that what was written arrives before the end.
-            let _ = wire.stream.shutdown();
-            for _ in 0..CLOSE_DRAIN {
-                if !matches!(wire.stream.read(&mut self.buffer), Ok(n) if n > 0) {
-                    break;
-                }
-            }
-        }
-        self.shard.remove(key);
     }
 }
 
@@ -599,7 +494,9 @@ impl Handler for Driver {
                 self.serve(key);
             }
         }
-        !self.run.is_empty()
+        self.run_handshakes();
+        self.run_rechecks();
+        self.has_work()
     }
 
     fn timers(&mut self, _now: Now) {
@@ -610,6 +507,6 @@ impl Handler for Driver {
         self.flush_dirty();
         self.shard.end_turn();
         logging::write(self.shard.take_events());
-        self.shard.has_dirty() || !self.run.is_empty()
+        self.shard.has_dirty() || self.has_work()
     }
 }

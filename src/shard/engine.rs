@@ -180,6 +180,12 @@ impl Shard {
         }
     }
 
+    /// The peer has broken the rules of a layer below MQTT; the log has it.
+    pub fn reported(&mut self, key: Key) {
+        self.finish(key, Close::Reported);
+        self.close_ended();
+    }
+
     /// Says goodbye with a reason and closes.
     pub(super) fn close_with_goodbye(&mut self, key: Key, close: Close) {
         if let Close::Refused { reason, what } = close {
@@ -387,6 +393,33 @@ impl Shard {
     /// Which events the log is told of.
     pub fn wants(&self) -> Wants {
         self.core.wants
+    }
+
+    /// All connections.
+    pub fn keys(&self) -> Vec<Key> {
+        self.core.links.iter().map(|(key, _)| key).collect()
+    }
+
+    /// Where a connection comes from.
+    pub fn peer(&mut self, key: Key) -> Option<SocketAddr> {
+        self.seat_mut(key).map(|seat| seat.connection.peer())
+    }
+
+    /// A proxy has told where a connection comes from.
+    pub fn set_peer(&mut self, key: Key, peer: SocketAddr) {
+        if let Some(seat) = self.seat_mut(key) {
+            seat.connection.set_peer(peer);
+        }
+    }
+
+    /// What is in force.
+    pub fn settings(&self) -> &Arc<Settings> {
+        &self.core.settings
+    }
+
+    /// The time of this turn.
+    pub fn now(&self) -> Now {
+        self.core.now
     }
 
     /// Which events the log wants.

@@ -1,11 +1,11 @@
 //! How the rest of the process starts the shards and speaks to them.
 
 use std::io;
-use std::net::TcpListener;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::{self, JoinHandle};
 
 use super::driver::{Driver, DriverCommand};
+use super::pages::{Ask, Page};
 use super::{Command, Settings, Shard, Shared};
 use crate::auth::Methods;
 use crate::config::ListenerRuntime;
@@ -13,6 +13,7 @@ use crate::metrics::Snapshot;
 use crate::protocol::Message;
 use crate::reactor::{Clock, Reactor, ReactorConfig};
 use crate::sync::{Arc, Ordering};
+use crate::transport::ListenSocket;
 
 /// The running shard threads.
 pub struct Shards {
@@ -126,7 +127,7 @@ impl Handle {
     }
 
     /// Gives a bound, listening socket to a shard, which accepts for all.
-    pub fn listen(&self, id: u32, socket: TcpListener, settings: Arc<ListenerRuntime>) {
+    pub fn listen(&self, id: u32, socket: ListenSocket, settings: Arc<ListenerRuntime>) {
         let command = DriverCommand::Listen { id, socket, settings };
         self.push(id as usize % self.shared.shards(), Command::Driver(Box::new(command)));
     }
@@ -149,6 +150,18 @@ impl Handle {
     /// Ends the shard threads.
     pub fn stop(&self) {
         self.push_all(|| Command::Driver(Box::new(DriverCommand::Stop)));
+        self.shared.pages.end();
+    }
+
+    /// Waits for a request for a file; `None` when the broker ends. For one thread.
+    pub fn next_page(&self) -> Option<Ask> {
+        self.shared.pages.next()
+    }
+
+    /// Answers a request for a file.
+    pub fn send_page(&self, shard: u16, page: Page) {
+        let command = DriverCommand::from(page);
+        self.push(usize::from(shard), Command::Driver(Box::new(command)));
     }
 
     /// Other settings come into force.

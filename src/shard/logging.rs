@@ -42,6 +42,19 @@ pub(super) fn denied(peer: SocketAddr) {
     );
 }
 
+/// A peer does not speak what its listener expects below MQTT.
+pub(super) fn not_understood(peer: SocketAddr, what: &str) {
+    info!(
+        target: "notice",
+        like = STRANGERS,
+        event = "disconnected",
+        client = UNKNOWN,
+        address = peer.to_string(),
+        detail = what,
+        "Connection from {peer} refused: {what}."
+    );
+}
+
 /// Writes the events of one turn.
 pub(super) fn write(events: Vec<Event>) {
     for event in events {
@@ -130,6 +143,7 @@ fn closed(peer: SocketAddr, client_id: &str, close: Close, reason: ReasonCode) {
         // Said when it happened; and at the end of the process nobody wants a line for each.
         Close::Refused { reason: ReasonCode::SESSION_TAKEN_OVER, .. }
         | Close::Refused { reason: ReasonCode::SERVER_SHUTTING_DOWN, .. } => return,
+        Close::Reported => return,
         Close::Disconnected { .. } => (format!("Client {client} disconnected."), None),
         Close::PeerGone => (format!("Client {client} closed its connection."), None),
         Close::Refused { what, .. } => (refused(client, reason, what), Some(what)),

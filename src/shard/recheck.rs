@@ -19,10 +19,9 @@ impl Shard {
         let before = self.core.policies.generation();
         self.core.apply(settings);
         let policies_changed = before != self.core.policies.generation();
-        let keys: Vec<Key> = self.core.links.iter().map(|(key, _)| key).collect();
-        for key in keys {
+        for key in self.keys() {
             if let Err(why) = self.reconsider(key, policies_changed) {
-                self.dismiss(key, why);
+                self.end(key, Close::refused(ReasonCode::ADMINISTRATIVE_ACTION, why));
             }
         }
         self.close_ended();
@@ -60,8 +59,13 @@ impl Shard {
             && certificate_counts(listener, &identity)
     }
 
-    fn dismiss(&mut self, key: Key, why: &'static str) {
-        let close = Close::refused(ReasonCode::ADMINISTRATIVE_ACTION, why);
+    /// Ends a connection for a reason of ours.
+    pub fn dismiss(&mut self, key: Key, reason: ReasonCode, what: &'static str) {
+        self.end(key, Close::refused(reason, what));
+        self.close_ended();
+    }
+
+    fn end(&mut self, key: Key, close: Close) {
         if self.core.links.get(key).is_some_and(|link| link.session.is_some()) {
             self.close_with_goodbye(key, close);
         } else {

@@ -3,6 +3,7 @@
 use crate::auth::{Policies, Policy};
 use crate::config::Runtime;
 use crate::sync::Arc;
+use crate::transport::Transports;
 
 /// Replaced as a whole when the configuration is reloaded: a shard sees all of the old or all of
 /// the new.
@@ -15,6 +16,8 @@ pub struct Settings {
     pub runtime: Arc<Runtime>,
     /// Who may connect, and do what.
     pub policies: Arc<Policies>,
+    /// What stands between the listeners' sockets and MQTT.
+    pub transports: Transports,
 }
 
 impl From<Runtime> for Settings {
@@ -31,6 +34,7 @@ impl From<Runtime> for Settings {
             (listener.id, Arc::new(policy))
         });
         let policies = Arc::new(Policies::new(1, zones));
-        Self { policies, runtime: Arc::new(runtime) }
+        let transports = Transports::default();
+        Self { policies, transports, runtime: Arc::new(runtime) }
     }
 }

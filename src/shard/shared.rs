@@ -7,6 +7,7 @@ use foldhash::fast::{RandomState, SeedableRandomState};
 
 use super::Command;
 use super::admission::Admission;
+use super::pages::Pages;
 use crate::auth::Methods;
 use crate::metrics::ShardMetrics;
 use crate::reactor::{Mailbox, Marks, Waiters};
@@ -32,6 +33,8 @@ pub struct Shared {
     pub metrics: Box<[ShardMetrics]>,
     /// Connections of each shard, for balance; a hint, not a count to rely on.
     pub load: Box<[AtomicU32]>,
+    /// Files for plain HTTP requests.
+    pub pages: Pages,
     /// Enhanced authentication methods.
     pub methods: Methods,
     /// Memory pressure, 0 to 3, set by the control plane and read by every shard.
@@ -70,6 +73,7 @@ impl Shared {
             mailboxes: (0..shards).map(mailbox).collect(),
             metrics: (0..shards).map(|_| ShardMetrics::default()).collect(),
             load: (0..shards).map(|_| AtomicU32::new(0)).collect(),
+            pages: Pages::default(),
             methods,
             pressure: AtomicU8::new(0),
             hasher,

@@ -2,76 +2,19 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv6Addr, SocketAddr};
 
 use mio::{Interest, Registry, Token};
 use nix::errno::Errno;
-use socket2::{Domain, Protocol, Socket, Type};
 
+use super::socket::ListenSocket;
 use super::stream::Stream;
+
+/// What stands for the address of a peer that has none: that of a Unix domain socket.
+pub const NO_ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0);
 
 /// How long accepting pauses when descriptors have run out, in milliseconds.
 const BACK_OFF_MS: u64 = 100;
-
-/// How to listen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ListenOptions {
-    /// Connections the kernel keeps until they are accepted; it lowers this to its own limit.
-    pub backlog: i32,
-    /// Whether a socket on an IPv6 address takes IPv4 connections too. Off, so that `0.0.0.0` and
-    /// `[::]` can be listened on side by side.
-    pub dual_stack: bool,
-}
-
-impl Default for ListenOptions {
-    fn default() -> Self {
-        Self { backlog: 4096, dual_stack: false }
-    }
-}
-
-/// Why listening failed, and what to do about it.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}: {}", mend(source))]
-pub struct BindError {
-    /// Where it was tried.
-    pub address: SocketAddr,
-    /// What the system said.
-    pub source: io::Error,
-}
-
-fn mend(error: &io::Error) -> String {
-    match error.kind() {
-        ErrorKind::AddrInUse => "address already in use: another broker may be running; stop it, \
-                                 or choose another port with -p"
-            .into(),
-        ErrorKind::PermissionDenied => "permission denied: ports below 1024 need privileges; \
-                                        grant CAP_NET_BIND_SERVICE, or choose another port with -p"
-            .into(),
-        ErrorKind::AddrNotAvailable => "no network interface of this machine has the address; \
-                                        listen on one it has, or on 0.0.0.0 or [::] for all"
-            .into(),
-        _ => error.to_string(),
-    }
-}
-
-/// Opens a non-blocking listening socket on `address`. Port 0 lets the system choose.
-pub fn bind(address: SocketAddr, options: ListenOptions) -> Result<TcpListener, BindError> {
-    open(address, options).map_err(|source| BindError { address, source })
-}
-
-fn open(address: SocketAddr, options: ListenOptions) -> io::Result<TcpListener> {
-    let domain = Domain::for_address(address);
-    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
-    if address.is_ipv6() {
-        socket.set_only_v6(!options.dual_stack)?;
-    }
-    // A restarted broker must not wait for the old one's connections to time out.
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(options.backlog)?;
-    Ok(socket.into())
-}
 
 /// What one call of [`Acceptor::accept`] did.
 #[derive(Debug)]
@@ -108,31 +51,29 @@ pub enum AcceptState {
 /// the peer learns at once, and then accepting rests.
 #[derive(Debug)]
 pub struct Acceptor {
-    listener: mio::net::TcpListener,
+    listener: Listener,
     reserve: Option<File>,
     retry_at_ms: u64,
 }
 
 impl Acceptor {
-    /// Takes a socket from [`bind`].
-    pub fn new(listener: TcpListener) -> Self {
-        let listener = mio::net::TcpListener::from_std(listener);
+    /// Takes a listening socket that does not block.
+    pub fn new(socket: ListenSocket) -> Self {
+        let listener = match socket {
+            ListenSocket::Tcp(socket) => Listener::Tcp(mio::net::TcpListener::from_std(socket)),
+            ListenSocket::Unix(socket) => Listener::Unix(mio::net::UnixListener::from_std(socket)),
+        };
         Self { listener, reserve: open_reserve(), retry_at_ms: 0 }
-    }
-
-    /// The address listened on, with the port that the system chose if it was 0.
-    pub fn address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
     }
 
     /// Registers for readiness under a listener's token, edge-triggered.
     pub fn register(&mut self, registry: &Registry, token: u64) -> io::Result<()> {
-        registry.register(&mut self.listener, Token(token as usize), Interest::READABLE)
+        registry.register(self.listener.source(), Token(token as usize), Interest::READABLE)
     }
 
     /// Undoes [`Acceptor::register`].
     pub fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
-        registry.deregister(&mut self.listener)
+        registry.deregister(self.listener.source())
     }
 
     /// Accepts up to `budget` connections and hands each to `take`.
@@ -152,11 +93,12 @@ impl Acceptor {
         }
         for _ in 0..budget {
             let error = match self.listener.accept() {
-                Ok((stream, peer)) => {
-                    match Stream::tcp(stream) {
-                        Ok(stream) => take(stream, peer),
-                        Err(_) => done.errors += 1,
-                    }
+                Ok(Some((stream, peer))) => {
+                    take(stream, peer);
+                    continue;
+                }
+                Ok(None) => {
+                    done.errors += 1;
                     continue;
                 }
                 Err(error) => error,
@@ -199,6 +141,35 @@ impl Acceptor {
         self.retry_at_ms = now_ms.saturating_add(BACK_OFF_MS);
         done.state = AcceptState::BackOff { retry_at_ms: self.retry_at_ms };
         done
+    }
+}
+
+/// Either kind of listening socket, in the poll.
+#[derive(Debug)]
+enum Listener {
+    Tcp(mio::net::TcpListener),
+    Unix(mio::net::UnixListener),
+}
+
+impl Listener {
+    fn source(&mut self) -> &mut dyn mio::event::Source {
+        match self {
+            Self::Tcp(listener) => listener,
+            Self::Unix(listener) => listener,
+        }
+    }
+
+    /// The next connection; `None` if its peer has gone again.
+    fn accept(&self) -> io::Result<Option<(Stream, SocketAddr)>> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, peer) = listener.accept()?;
+                Ok(Stream::tcp(stream).ok().map(|stream| (stream, peer)))
+            }
+            Self::Unix(listener) => {
+                listener.accept().map(|(stream, _)| Some((Stream::unix(stream), NO_ADDRESS)))
+            }
+        }
     }
 }
 

@@ -31,6 +31,7 @@ pub struct Options {
     global: Vec<(String, String)>,
     listener: Vec<(String, String)>,
     descriptors: Option<u32>,
+    more: String,
 }
 
 impl Options {
@@ -45,6 +46,12 @@ impl Options {
     /// Sets an option of the listener.
     pub fn listener(mut self, name: impl Into<String>, value: impl ToString) -> Self {
         self.listener.push((name.into(), value.to_string()));
+        self
+    }
+
+    /// Adds sections to the configuration, as TOML text.
+    pub fn more(mut self, text: impl Into<String>) -> Self {
+        self.more = text.into();
         self
     }
 
@@ -66,6 +73,7 @@ impl Options {
         for (name, value) in &self.listener {
             text.push_str(&format!("{name} = {value}\n"));
         }
+        text.push_str(&self.more);
         text
     }
 
@@ -271,6 +279,22 @@ impl Broker {
     /// Where its configuration is, as `pondhawk.toml`.
     pub fn directory(&self) -> &Path {
         self.directory.path()
+    }
+
+    /// What the log has so far.
+    pub fn log_lines(&self) -> Vec<String> {
+        self.log.lines.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+
+    /// Where the listener listens that was announced as number `at` of those with a port.
+    pub fn listener(&self, at: usize) -> SocketAddr {
+        let mut seen = 0;
+        let port = self.log.wait("the line that announces the listener", |line| {
+            let port = announced_port(line)?;
+            seen += 1;
+            (seen > at).then_some(port)
+        });
+        SocketAddr::from(([127, 0, 0, 1], port))
     }
 
     /// The process id.

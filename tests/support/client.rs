@@ -11,12 +11,13 @@ use super::bytes::{
     Connect, PINGREQ, PINGRESP, Publish, disconnect, puback, pubcomp, pubrec, pubrel, subscribe,
     text, unsubscribe,
 };
+use super::link::Link;
 use super::parse::{Answer, Connack, Delivery, Packet};
 use super::{Version, fresh};
 
 /// One network connection.
 pub struct Client {
-    stream: TcpStream,
+    stream: Box<dyn Link>,
     input: Vec<u8>,
     start: usize,
     /// Packets that came while another one was waited for.
@@ -40,7 +41,7 @@ impl Client {
         stream.set_nodelay(true).expect("TCP_NODELAY");
         stream.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
         stream.set_write_timeout(Some(PATIENCE)).expect("a write timeout");
-        Client::over(stream, version)
+        Client::over(Box::new(stream), version)
     }
 
     /// Like [`Client::open`], with a receive buffer of about `bytes`, so that a client that does
@@ -51,10 +52,11 @@ impl Client {
         socket.set_recv_buffer_size(bytes).expect("SO_RCVBUF");
         socket.connect(&broker.address.into()).expect("connect to the broker");
         socket.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
-        Client::over(socket.into(), version)
+        Client::over(Box::new(TcpStream::from(socket)), version)
     }
 
-    fn over(stream: TcpStream, version: Version) -> Client {
+    /// Over a stream on which nothing of MQTT has been said.
+    pub fn over(stream: Box<dyn Link>, version: Version) -> Client {
         let passed = VecDeque::new();
         Client { stream, input: Vec::new(), start: 0, passed, next_id: 0x4000, version }
     }
@@ -397,20 +399,23 @@ impl Client {
 
     /// Cuts the connection: the broker sees a reset.
     pub fn cut(self) {
-        let socket = socket2::SockRef::from(&self.stream);
+        let socket = self.stream.socket();
+        let socket = socket2::SockRef::from(&socket);
         socket.set_linger(Some(Duration::ZERO)).expect("SO_LINGER");
     }
 
     /// Ends the sending side and waits until the broker has closed the connection.
     pub fn hang_up(mut self) {
         // Fails only when the broker has closed already.
-        let _ = self.stream.shutdown(Shutdown::Write);
+        let socket = self.stream.socket();
+        let _ = socket2::SockRef::from(&socket).shutdown(Shutdown::Write);
         self.drain();
     }
 
     /// A second handle of the same connection, to send on while another thread reads.
     pub fn sender(&self) -> TcpStream {
-        self.stream.try_clone().expect("clone the socket")
+        let stream = self.stream.tcp().expect("a plain connection");
+        stream.try_clone().expect("clone the socket")
     }
 }
 

@@ -13,6 +13,7 @@ pub mod broker;
 pub mod bytes;
 pub mod client;
 pub mod files;
+pub mod link;
 pub mod parse;
 
 use std::sync::atomic::{AtomicU32, Ordering};

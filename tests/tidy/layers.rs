@@ -60,7 +60,8 @@ pub const LAYERS: [Layer; 9] = [
         ],
     },
     Layer {
-        row: "| 6 | `control` | 0–3, `transport::bind`, `shard::Handle`, `shard::Settings` | a \
+        row: "| 6 | `control` | 0–3, `transport`'s listening sockets and layers, `shard::Handle`, \
+              `shard::Settings`, `shard::Ask` | a \
               session, connection or trie directly |",
         modules: &["control"],
         may: &[
@@ -70,7 +71,14 @@ pub const LAYERS: [Layer; 9] = [
             "metrics",
             "auth",
             "config",
-            "transport::bind",
+            "transport::ListenSocket",
+            "transport::ListenAddress",
+            "transport::NO_ADDRESS",
+            "transport::KeyLog",
+            "transport::Layers",
+            "transport::Transports",
+            "shard::Ask",
+            "shard::Page",
             "shard::Handle",
             "shard::Settings",
         ],

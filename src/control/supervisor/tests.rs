@@ -13,13 +13,14 @@ use crate::control::{DataPlane, Remote, Setup, Watch, run};
 use crate::metrics::Snapshot;
 use crate::protocol::Message;
 use crate::shard::Settings;
+use crate::transport::ListenSocket;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What the fake data plane was told, and what it answers.
 #[derive(Clone, Default)]
 struct Told {
-    sockets: Vec<Arc<TcpListener>>,
+    sockets: Vec<Arc<ListenSocket>>,
     connections: usize,
     drains: usize,
     stopped: bool,
@@ -32,7 +33,7 @@ struct Told {
 struct FakePlane(Watch<Told>);
 
 impl DataPlane for FakePlane {
-    fn listen(&self, _: u32, socket: TcpListener, _: Arc<ListenerRuntime>) {
+    fn listen(&self, _: u32, socket: ListenSocket, _: Arc<ListenerRuntime>) {
         self.0.change(|told| told.sockets.push(Arc::new(socket)));
     }
 
