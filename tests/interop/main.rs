@@ -7,13 +7,20 @@
 
 mod clients;
 mod lines;
+#[path = "../transports/pki.rs"]
+#[allow(dead_code)]
+mod pki;
 mod rumqtt;
 mod scenarios;
 mod script;
+#[path = "../transports/site.rs"]
+#[allow(dead_code)]
+mod site;
 mod stalled;
 #[path = "../support/mod.rs"]
 mod support;
 mod tools;
+mod transports;
 
 /// A broker whose packets may be as large as the largest payload here.
 fn broker(shards: u32) -> support::broker::Broker {
