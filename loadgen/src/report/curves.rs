@@ -23,7 +23,7 @@ pub fn percentile_line(name: &str, latency: &Latency) -> Line {
         match &mut points[..] {
             [] => points.extend([(0.0, point.1), point]),
             // The later one is the greater value: no peak is lost.
-            [_, .., last] if point.0 - last.0 < most * RESOLUTION => *last = point,
+            [.., before, last] if point.0 - before.0 < most * RESOLUTION => *last = point,
             _ => points.push(point),
         }
     }
@@ -199,6 +199,11 @@ mod tests {
         let (most, greatest) = *line.points.last().unwrap();
         assert!((most - 3.0).abs() < 1e-9 && (greatest - 1000.0).abs() < 1e-9);
         assert!(line.points.windows(2).all(|pair| pair[0] <= pair[1]), "{:?}", line.points);
+        let half = line.points.iter().min_by(|a, b| {
+            let from_half = |point: &(f64, f64)| (point.0 - 2f64.log10()).abs();
+            from_half(a).total_cmp(&from_half(b))
+        });
+        assert!((half.unwrap().1 - 500.0).abs() < 5.0, "the middle is thinned out, not skipped");
         assert_eq!(line.told.len(), 4, "p50, p90, p99, p99.9 of a thousand values");
     }
 
