@@ -132,18 +132,8 @@ impl From<&Finding> for Written {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compare::numbers::Numbers;
     use crate::result::{LatencyKind, sample};
-
-    struct Numbers(u64);
-
-    impl Numbers {
-        fn next(&mut self) -> f64 {
-            self.0 ^= self.0 << 13;
-            self.0 ^= self.0 >> 7;
-            self.0 ^= self.0 << 17;
-            (self.0 >> 11) as f64 / (1_u64 << 53) as f64
-        }
-    }
 
     fn rules() -> Rules {
         Rules { alpha: 0.05, threshold: 0.05, coarse: 2.0, judged: Measure::JUDGED.into() }

@@ -5,6 +5,8 @@
 mod conclusion;
 mod judge;
 mod measures;
+#[cfg(test)]
+mod numbers;
 mod page;
 mod run;
 mod same;

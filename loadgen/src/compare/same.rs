@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use clap::ValueEnum;
-use serde_json::Value;
 
 use crate::result::{RunResult, Verdict};
 
@@ -72,12 +71,7 @@ type Facts = BTreeMap<String, String>;
 
 fn scenario(run: &RunResult) -> Facts {
     let scenario = &run.scenario;
-    let mut facts: Facts = scenario
-        .parameters
-        .iter()
-        .filter(|(_, value)| !value.is_null())
-        .map(|(name, value)| (name.clone(), plain(value)))
-        .collect();
+    let mut facts: Facts = scenario.given().into_iter().collect();
     facts.insert("name".to_owned(), scenario.name.clone());
     facts.insert("loop".to_owned(), format!("{:?}", scenario.pacing).to_lowercase());
     if let Some(text) = &scenario.text {
@@ -109,10 +103,6 @@ fn differences(mine: Facts, mut theirs: Facts) -> Vec<(String, String, String)> 
     }
     found.extend(theirs.into_iter().map(|(name, value)| (name, none(), value)));
     found
-}
-
-fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// FNV-1a: enough to tell two files apart for a reader.

@@ -88,6 +88,7 @@ fn rank_sum(m: usize, n: usize) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compare::numbers::Numbers;
 
     #[test]
     fn the_distribution_is_that_of_the_tables() {
@@ -128,18 +129,6 @@ mod tests {
         assert_eq!(ratio.interval, None);
         assert_eq!(Ratio::of(&[0.0], &[3.0], 0.05), None);
         assert_eq!(Ratio::of(&[], &[3.0], 0.05), None);
-    }
-
-    /// A generator of numbers that gives the same ones each time.
-    struct Numbers(u64);
-
-    impl Numbers {
-        fn next(&mut self) -> f64 {
-            self.0 ^= self.0 << 13;
-            self.0 ^= self.0 >> 7;
-            self.0 ^= self.0 << 17;
-            (self.0 >> 11) as f64 / (1_u64 << 53) as f64
-        }
     }
 
     #[test]

@@ -14,9 +14,8 @@ const FLOWS_SHOWN: usize = 8;
 pub fn summary(result: &RunResult) -> String {
     let mut text = String::new();
     let scenario = &result.scenario;
-    let value = |value: &serde_json::Value| value.as_str().map_or(value.to_string(), str::to_owned);
-    let parameters = scenario.parameters.iter().filter(|(_, value)| !value.is_null());
-    let parameters: Vec<_> = parameters.map(|(name, v)| format!("{name} {}", value(v))).collect();
+    let parameters = scenario.given().into_iter().map(|(name, value)| format!("{name} {value}"));
+    let parameters: Vec<_> = parameters.collect();
     // Writing to a String does not fail.
     let _ = writeln!(text, "{} against {}", scenario.name, result.target);
     let _ = writeln!(text, "  {}", parameters.join(", "));

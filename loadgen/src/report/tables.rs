@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::plot::{Page, Unit};
-use crate::result::RunResult;
+use crate::result::{RunResult, plain};
 
 /// Broken flows that the page lists.
 const FLOWS_SHOWN: usize = 20;
@@ -82,14 +82,12 @@ pub fn broken_flows(page: &mut Page, result: &RunResult) {
 /// Adds what was counted, what was run and where.
 pub fn circumstances(page: &mut Page, result: &RunResult) {
     let scenario = &result.scenario;
-    let parameters = scenario.parameters.iter().filter(|(_, value)| !value.is_null());
-    let parameters: Vec<_> = parameters.map(|(name, value)| (name.clone(), plain(value))).collect();
     // The file's own names: whoever looks a count up finds it there.
     let counts = serde_json::to_value(result.counts).unwrap_or_default();
     let environment = serde_json::to_value(&result.environment).unwrap_or_default();
     page.pair_tables(&[
         ("Counts", object(&counts)),
-        ("Parameters", parameters),
+        ("Parameters", scenario.given()),
         ("Environment", object(&environment)),
     ]);
     if let Some(text) = &scenario.text {
@@ -111,9 +109,4 @@ fn object(value: &Value) -> Vec<(String, String)> {
         }
     }
     rows
-}
-
-/// A value without quotes.
-fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -28,7 +28,7 @@ pub use merge::Merge;
 pub use read::read_all;
 pub use run::RunResult;
 pub use samples::{BrokerSample, Generator, MemoryFit};
-pub use scenario::{Loop, Scenario, Source};
+pub use scenario::{Loop, Scenario, Source, plain};
 pub use series::{Slice, add_slices};
 pub use verdict::Verdict;
 pub use window::Window;

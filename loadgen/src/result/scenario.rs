@@ -21,6 +21,19 @@ pub struct Scenario {
     pub parameters: BTreeMap<String, Value>,
 }
 
+impl Scenario {
+    /// The parameters that have a value, as text.
+    pub fn given(&self) -> Vec<(String, String)> {
+        let given = self.parameters.iter().filter(|(_, value)| !value.is_null());
+        given.map(|(name, value)| (name.clone(), plain(value))).collect()
+    }
+}
+
+/// A value as text, without quotes.
+pub fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
 /// Where a scenario comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
