@@ -16,7 +16,16 @@ pub struct Inflight {
 struct Slot {
     /// 0: free.
     packet_id: u16,
-    sent_ns: u64,
+    opened: Opened,
+}
+
+/// When an exchange was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Opened {
+    /// The time of sending.
+    pub sent_ns: u64,
+    /// The message was due in the measurement window.
+    pub in_window: bool,
 }
 
 impl Inflight {
@@ -50,14 +59,14 @@ impl Inflight {
 
     /// When an open exchange was opened.
     #[inline]
-    pub fn opened_ns(&self, packet_id: u16) -> Option<u64> {
+    pub fn opened(&self, packet_id: u16) -> Option<Opened> {
         let slot = &self.slots[usize::from(packet_id) & (self.slots.len() - 1)];
-        (packet_id != 0 && slot.packet_id == packet_id).then_some(slot.sent_ns)
+        (packet_id != 0 && slot.packet_id == packet_id).then_some(slot.opened)
     }
 
     /// Opens an exchange and returns its packet identifier; `None` while there is no room.
     #[inline]
-    pub fn open_next(&mut self, now_ns: u64) -> Option<u16> {
+    pub fn open_next(&mut self, opened: Opened) -> Option<u16> {
         if self.open >= self.limit {
             return None;
         }
@@ -67,7 +76,7 @@ impl Inflight {
         if slot.packet_id != 0 {
             return None;
         }
-        *slot = Slot { packet_id, sent_ns: now_ns };
+        *slot = Slot { packet_id, opened };
         self.last_id = packet_id;
         self.open += 1;
         Some(packet_id)
@@ -75,7 +84,7 @@ impl Inflight {
 
     /// Closes an exchange and returns when it was opened; `None` if it is not open.
     #[inline]
-    pub fn close(&mut self, packet_id: u16) -> Option<u64> {
+    pub fn close(&mut self, packet_id: u16) -> Option<Opened> {
         let mask = self.slots.len() - 1;
         let slot = &mut self.slots[usize::from(packet_id) & mask];
         if packet_id == 0 || slot.packet_id != packet_id {
@@ -83,7 +92,7 @@ impl Inflight {
         }
         slot.packet_id = 0;
         self.open -= 1;
-        Some(slot.sent_ns)
+        Some(slot.opened)
     }
 }
 
@@ -91,14 +100,18 @@ impl Inflight {
 mod tests {
     use super::*;
 
+    fn at(sent_ns: u64) -> Opened {
+        Opened { sent_ns, in_window: true }
+    }
+
     #[test]
     fn the_bound_holds_and_is_given_back() {
         let mut inflight = Inflight::new(3);
-        assert_eq!([1, 2, 3].map(|at| inflight.open_next(at)), [Some(1), Some(2), Some(3)]);
-        assert_eq!(inflight.open_next(4), None);
-        assert_eq!(inflight.close(2), Some(2));
+        assert_eq!([1, 2, 3].map(|ns| inflight.open_next(at(ns))), [Some(1), Some(2), Some(3)]);
+        assert_eq!(inflight.open_next(at(4)), None);
+        assert_eq!(inflight.close(2), Some(at(2)));
         assert_eq!(inflight.close(2), None);
-        assert_eq!(inflight.open_next(5), Some(4));
+        assert_eq!(inflight.open_next(at(5)), Some(4));
         assert_eq!(inflight.open(), 3);
     }
 
@@ -106,30 +119,30 @@ mod tests {
     fn identifiers_never_repeat_while_open_and_never_are_zero() {
         let mut inflight = Inflight::new(64);
         for round in 0..200_000_u64 {
-            let packet_id = inflight.open_next(round).unwrap();
+            let packet_id = inflight.open_next(at(round)).unwrap();
             assert_ne!(packet_id, 0);
-            assert_eq!(inflight.close(packet_id), Some(round));
+            assert_eq!(inflight.close(packet_id), Some(at(round)));
         }
     }
 
     #[test]
     fn an_open_exchange_blocks_its_slot_only() {
         let mut inflight = Inflight::new(2);
-        let first = inflight.open_next(0).unwrap();
+        let first = inflight.open_next(at(0)).unwrap();
         for _ in 0..1 {
-            let next = inflight.open_next(0).unwrap();
+            let next = inflight.open_next(at(0)).unwrap();
             inflight.close(next);
         }
-        assert_eq!(inflight.open_next(0), None, "the ring came round to the open slot");
+        assert_eq!(inflight.open_next(at(0)), None, "the ring came round to the open slot");
         inflight.close(first);
-        assert!(inflight.open_next(0).is_some());
+        assert!(inflight.open_next(at(0)).is_some());
     }
 
     #[test]
     fn receive_maximum_lowers_the_bound() {
         let mut inflight = Inflight::new(64);
         inflight.limit_to(1);
-        assert!(inflight.open_next(0).is_some());
-        assert_eq!(inflight.open_next(0), None);
+        assert!(inflight.open_next(at(0)).is_some());
+        assert_eq!(inflight.open_next(at(0)), None);
     }
 }

@@ -8,6 +8,7 @@ use crate::plan::{Expected, Flows, Share};
 use crate::result::LatencyKind;
 
 use super::board::Board;
+use super::inflight::Opened;
 use super::kind::Kind;
 use super::publisher::Publisher;
 use super::recorder::Recorder;
@@ -70,10 +71,24 @@ impl Context<'_> {
         }
     }
 
+    /// Whether a time lies in the measurement window.
+    #[inline]
+    pub fn is_in_window(&self, at_ns: u64) -> bool {
+        at_ns >= self.record_from && at_ns < self.record_until
+    }
+
+    /// Records how long an exchange has been open. It belongs to the window if its message was due
+    /// there, so that a late generator does not change what is counted.
+    #[inline]
+    pub fn record_exchange(&mut self, kind: LatencyKind, opened: Opened) {
+        let latency_ns = self.now_ns.saturating_sub(opened.sent_ns);
+        self.recorder.record(kind, latency_ns, opened.in_window);
+    }
+
     /// Records the time since `since_ns`, for the whole run if that lies in the window.
     #[inline]
     pub fn record(&mut self, kind: LatencyKind, since_ns: u64) {
-        let in_window = since_ns >= self.record_from && since_ns < self.record_until;
+        let in_window = self.is_in_window(since_ns);
         self.recorder.record(kind, self.now_ns.saturating_sub(since_ns), in_window);
     }
 

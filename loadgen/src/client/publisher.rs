@@ -10,7 +10,7 @@ use crate::scenario::Sizes;
 
 use super::board::Board;
 use super::frame::{self, Frame};
-use super::inflight::Inflight;
+use super::inflight::{Inflight, Opened};
 use super::kind::Kind;
 use super::machine::{Context, Ended};
 use super::schedule::Progress;
@@ -176,10 +176,12 @@ impl Publisher {
         {
             return false;
         }
+        let in_window = context.is_in_window(intended_ns);
+        let opened = Opened { sent_ns: now_ns, in_window };
         for _ in 0..batch {
             let packet_id = match self.kind.group.publish_qos {
                 QoS::AtMostOnce => 0,
-                _ => match self.inflight.open_next(now_ns) {
+                _ => match self.inflight.open_next(opened) {
                     Some(packet_id) => packet_id,
                     None => break,
                 },
@@ -273,9 +275,8 @@ impl Publisher {
                 self.complete(packet_id, LatencyKind::Pubrec, context)?;
             }
             Some(PacketType::Pubrec) => {
-                let sent_ns =
-                    self.inflight.opened_ns(packet_id).ok_or_else(|| open_no(packet_id))?;
-                context.record(LatencyKind::Pubrec, sent_ns);
+                let opened = self.inflight.opened(packet_id).ok_or_else(|| open_no(packet_id))?;
+                context.record_exchange(LatencyKind::Pubrec, opened);
                 let version = self.kind.group.version;
                 encode_ack(PacketType::Pubrel, version, packet_id, ReasonCode::SUCCESS, out);
             }
@@ -294,10 +295,10 @@ impl Publisher {
         kind: LatencyKind,
         context: &mut Context<'_>,
     ) -> Result<(), Ended> {
-        let sent_ns = self.inflight.close(packet_id).ok_or_else(|| open_no(packet_id))?;
+        let opened = self.inflight.close(packet_id).ok_or_else(|| open_no(packet_id))?;
         self.acked += 1;
         context.recorder.totals.acked += 1;
-        context.record(kind, sent_ns);
+        context.record_exchange(kind, opened);
         Ok(())
     }
 }

@@ -33,6 +33,8 @@ pub struct Crew {
     gauge: Gauge,
     /// Clients of each part.
     clients: Vec<u64>,
+    /// Memory before any client was made, bytes.
+    before: Option<u64>,
 }
 
 enum Part {
@@ -62,9 +64,13 @@ impl Crew {
         clients: impl Fn(Share) -> u64,
     ) -> Result<Self, String> {
         let (sender, slices) = channel();
-        let mut crew =
-            Self { parts: Vec::new(), slices, gauge: Gauge::default(), clients: Vec::new() };
         let remotes = remotes(parts, &sender)?;
+        let before = match remotes.is_empty() {
+            true => memory_of(&Machine::here()),
+            false => remotes.iter().map(|remote| memory_of(&remote.machine)).sum(),
+        };
+        let gauge = Gauge::default();
+        let mut crew = Self { parts: Vec::new(), slices, gauge, clients: Vec::new(), before };
         if remotes.is_empty() {
             crew.clients.push(clients(Share::WHOLE));
             crew.parts.push(Part::Here(Box::new(job.launch(sender)?)));
@@ -203,15 +209,16 @@ impl Crew {
 
     /// Anonymous memory of the processes on this machine, bytes; `None` if some are elsewhere.
     pub fn memory(&self) -> Option<u64> {
-        let ours = Machine::here();
         let bytes = self.parts.iter().map(|part| match part {
-            Part::Here(_) => Memory::of(ours.pid).ok().map(|memory| memory.rss_anon),
-            Part::There(remote) if remote.machine.boot == ours.boot => {
-                Memory::of(remote.machine.pid).ok().map(|memory| memory.rss_anon)
-            }
-            Part::There(_) => None,
+            Part::Here(_) => memory_of(&Machine::here()),
+            Part::There(remote) => memory_of(&remote.machine),
         });
         bytes.sum()
+    }
+
+    /// The same before any client was made.
+    pub fn memory_before(&self) -> Option<u64> {
+        self.before
     }
 
     /// Disconnects, ends all processes, and adds up.
@@ -239,6 +246,13 @@ impl Crew {
         }
         Ok((sum, measured, self.slices.try_iter().collect()))
     }
+}
+
+/// Anonymous memory of a process, bytes, if it is on this machine.
+fn memory_of(machine: &Machine) -> Option<u64> {
+    let here = machine.boot == Machine::here().boot;
+    let memory = if here { Memory::of(machine.pid).ok() } else { None };
+    memory.map(|memory| memory.rss_anon)
 }
 
 fn remotes(parts: &Parts, slices: &Sender<Slice>) -> Result<Vec<Remote>, String> {

@@ -15,6 +15,11 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 /// to connections in TIME_WAIT.
 const PORT_SHARE: u64 = 70;
 
+/// Share of that up to which a port is found at once. Linux looks for one of either parity first;
+/// when all of these are taken, each connection looks through all of them before it tries the
+/// others: of 19,000 connections from one address the first 14,000 took 3 s, the rest 35 s.
+const FAST_SHARE: u64 = 60;
+
 /// Ports that are tried when an explicit one is taken.
 const PORT_TRIES: usize = 64;
 
@@ -95,13 +100,14 @@ impl Sources {
             }
             return Ok(Self { addresses, ports });
         }
-        if needed == 1 && ports.is_none() {
-            return Ok(Self { addresses: Vec::new(), ports });
-        }
         match target.ip() {
             IpAddr::V4(ip) if ip.is_loopback() => {
-                Ok(Self { addresses: (0..needed).map(loopback).collect(), ports })
+                let fast = (per_address * FAST_SHARE / 100).max(1);
+                let needed = if ports.is_some() { needed } else { connections.div_ceil(fast) };
+                let addresses = if needed > 1 || ports.is_some() { needed } else { 0 };
+                Ok(Self { addresses: (0..addresses).map(loopback).collect(), ports })
             }
+            _ if needed == 1 && ports.is_none() => Ok(Self { addresses: Vec::new(), ports }),
             ip if ip.is_loopback() && needed == 1 => Ok(Self { addresses: vec![ip], ports }),
             _ => Err(format!(
                 "one source address holds {per_address} connections, not {connections}; \
@@ -198,8 +204,8 @@ mod tests {
     #[test]
     fn loopback_targets_get_the_addresses_they_need() {
         let per_address = ports_per_address(None);
-        assert_eq!(plan("127.0.0.1:1883", &[], per_address).unwrap().count(), 0);
-        let many = plan("127.0.0.1:1883", &[], per_address * 3).unwrap();
+        assert_eq!(plan("127.0.0.1:1883", &[], per_address / 2).unwrap().count(), 0);
+        let many = plan("127.0.0.1:1883", &[], per_address * 3 / 2).unwrap();
         assert_eq!(many.addresses, [loopback(0), loopback(1), loopback(2)]);
     }
 

@@ -3,7 +3,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pondhawk::util::Rng;
-use tungstenite::handshake::derive_accept_key;
+use sha1::{Digest, Sha1};
+
+/// What a server appends to the key before it answers with the digest (RFC 6455, section 1.3).
+const KEY_SUFFIX: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// Most bytes of the server's answer.
 const MAX_ANSWER: usize = 8 << 10;
@@ -38,7 +41,7 @@ impl Upgrade {
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\
              Sec-WebSocket-Protocol: mqtt\r\n\r\n"
         );
-        let accept = derive_accept_key(key.as_bytes());
+        let accept = accept_key(&key);
         Self { request: request.into_bytes(), accept, answer: Vec::new() }
     }
 
@@ -82,9 +85,19 @@ impl Upgrade {
     }
 }
 
+/// The answer that proves that a server has read the key.
+fn accept_key(key: &str) -> String {
+    STANDARD.encode(Sha1::new().chain_update(key).chain_update(KEY_SUFFIX).finalize())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_answer_is_that_of_the_rfc() {
+        assert_eq!(accept_key("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
 
     fn answer(upgrade: &Upgrade, protocol: &str) -> Vec<u8> {
         format!(

@@ -199,12 +199,14 @@ impl<'a> Conduct<'a> {
         };
         let mut growth = Growth::of("connection");
         let steps = if start == Start::First { STEPS.min(clients.max(1)) } else { 1 };
-        self.note_memory(&mut growth, 0);
-        let mut at = from;
+        growth.begin(self.crew.memory_before());
+        let mut pace = (Instant::now(), from);
         for step in 1..=steps {
             let to = from + (clients - from) * step / steps;
-            self.connect_to(at, to)?;
-            at = to;
+            self.connect_to(pace, to)?;
+            if self.measure.memory {
+                pace = (Instant::now(), to);
+            }
             self.note_memory(&mut growth, to);
         }
         let subscriptions = match start {
@@ -222,9 +224,9 @@ impl<'a> Conduct<'a> {
         }
     }
 
-    /// Lets connections grow from `from` to `to`, and waits for them.
-    fn connect_to(&mut self, from: u64, to: u64) -> Result<(), String> {
-        let begin = Instant::now();
+    /// Lets connections grow to `to`, at the rate that began at a time with some of them, and waits
+    /// for them.
+    fn connect_to(&mut self, (begin, from): (Instant, u64), to: u64) -> Result<(), String> {
         let all = self.all_clients();
         loop {
             let paced = from + (begin.elapsed().as_secs_f64() * self.connect_rate) as u64;

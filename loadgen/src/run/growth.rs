@@ -24,6 +24,11 @@ impl Growth {
         Self { each, broker: Vec::new(), own: Vec::new() }
     }
 
+    /// What the generator took before its clients were made.
+    pub fn begin(&mut self, own: Option<u64>) {
+        self.own.extend(own.map(|bytes| (0, bytes)));
+    }
+
     /// Adds what the broker and the generator take with `count` of them.
     pub fn add(&mut self, count: u64, broker: Option<Memory>, own: Option<u64>) {
         self.broker.extend(broker.map(|memory| (count, memory)));
@@ -38,12 +43,25 @@ impl Growth {
             fit(self.each, memory, &points)
         };
         let enough = self.own.last().is_some_and(|(count, _)| *count >= MIN_CLIENTS);
-        let own = enough.then(|| fit(OWN, "rss_anon", &self.own)).flatten();
+        let own = enough.then(|| whole(&self.own)).flatten();
         [each("rss", |m| m.rss), each("rss_anon", |m| m.rss_anon), own]
             .into_iter()
             .flatten()
             .collect()
     }
+}
+
+/// What the generator's memory has grown by, for each client: all seats are made at once.
+fn whole(points: &[(u64, u64)]) -> Option<MemoryFit> {
+    let (&(none, before), &(count, after)) = (points.first()?, points.last()?);
+    (none == 0 && count > 0).then(|| MemoryFit {
+        each: OWN.to_owned(),
+        memory: "rss_anon".to_owned(),
+        bytes: after.saturating_sub(before) as f64 / count as f64,
+        error_bytes: None,
+        r_squared: 1.0,
+        points: vec![(none, before), (count, after)],
+    })
 }
 
 fn fit(each: &str, memory: &str, points: &[(u64, u64)]) -> Option<MemoryFit> {
@@ -67,10 +85,15 @@ mod tests {
     #[test]
     fn the_base_of_the_process_is_not_counted() {
         let mut growth = Growth::of("connection");
-        growth.add(0, Some(Memory { rss: 500, ..Memory::default() }), Some(9));
+        growth.begin(Some(1000));
+        growth.add(0, Some(Memory { rss: 500, ..Memory::default() }), None);
         for count in [1000, 2000, 3000] {
             let rss = 1_000_000 + count * 64;
-            growth.add(count, Some(Memory { rss, rss_anon: rss / 2, pss: 0 }), Some(count * 3));
+            growth.add(
+                count,
+                Some(Memory { rss, rss_anon: rss / 2, pss: 0 }),
+                Some(1000 + count * 3),
+            );
         }
         let fits = growth.fits();
         let bytes: Vec<_> = fits.iter().map(|fit| fit.bytes.round() as u64).collect();

@@ -310,3 +310,67 @@ impl Reader<'_> {
 fn is_name(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::scenario::{Scenario, Setting};
+
+    const PLAIN: &str = "schema = 1\n[params]\nn = 3\n[[group]]\nname = \"a\"\ncount = \"$n\"\n";
+
+    fn problems(text: &str, settings: &[&str]) -> String {
+        let settings: Vec<Setting> = settings.iter().map(|s| s.parse().unwrap()).collect();
+        let found = Scenario::read("f.toml", text, &settings).unwrap_err();
+        found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn a_problem_has_file_line_option_and_mend() {
+        for (more, expected) in [
+            (
+                "subscirbe = \"x\"",
+                "f.toml:7: group 'a': subscirbe: no such option; did you mean 'subscribe'?",
+            ),
+            ("qos = 3", "f.toml:7: group 'a': qos: '3' is no QoS; write 0, 1 or 2"),
+            ("size = 8", "f.toml:7: group 'a': size: 8 bytes do not hold the 16 bytes"),
+            ("publish = \"a/#\"", "f.toml:7: group 'a': publish: 'a/#' is no Topic Name"),
+            ("subscribe = \"$share/x\"", "f.toml:7: group 'a': subscribe: '$share/x' is no Topic"),
+            ("username = \"${m}\"", "f.toml:7: group 'a': username: there is no parameter 'm'"),
+            ("rate = 5", "f.toml:7: group 'a': rate: nothing is published; add publish"),
+            ("[runn]\nx = 1", "f.toml:7: file: runn: no such option; did you mean 'run'?"),
+            ("= 3", "f.toml:7: TOML:"),
+        ] {
+            let found = problems(&format!("{PLAIN}{more}\n"), &[]);
+            assert!(found.contains(expected), "{more}: {found}");
+        }
+    }
+
+    #[test]
+    fn all_problems_are_named_at_once() {
+        let found = problems(&format!("{PLAIN}qos = 3\nretain = 7\n"), &[]);
+        assert_eq!(found.lines().count(), 2, "{found}");
+    }
+
+    #[test]
+    fn settings_reach_parameters_and_options() {
+        let settings: Vec<Setting> =
+            ["n=5", "a.qos=2", "run.duration=3s"].iter().map(|s| s.parse().unwrap()).collect();
+        let scenario = Scenario::read("f.toml", PLAIN, &settings).unwrap();
+        assert_eq!(scenario.groups[0].count, 5);
+        assert_eq!(scenario.groups[0].publish_qos as u8, 2);
+        assert_eq!(scenario.run.duration.as_secs(), 3);
+        for (setting, expected) in [
+            ("m=1", "--set m: no such parameter; did you mean 'n'?"),
+            ("b.qos=1", "--set b.qos: no such table; did you mean 'a'?"),
+            ("a.qoz=1", "--set a.qoz: no such option; did you mean 'qos'?"),
+        ] {
+            let found = problems(PLAIN, &[setting]);
+            assert!(found.contains(expected), "{found}");
+        }
+    }
+
+    #[test]
+    fn another_schema_is_refused() {
+        let found = problems(&PLAIN.replace("schema = 1", "schema = 2"), &[]);
+        assert!(found.contains("version 2 is unknown; write schema = 1"), "{found}");
+    }
+}

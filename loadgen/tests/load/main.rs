@@ -1,9 +1,13 @@
 //! The built program against brokers.
 
 mod compare;
+mod course;
+mod crew;
 mod live;
 mod mosquitto;
 mod null_broker;
 mod peers;
 mod results;
+mod scenarios;
+mod secure;
 mod support;
