@@ -36,8 +36,8 @@ impl Measure {
 
     /// All, those that are judged by themselves first.
     pub fn all() -> Vec<Self> {
-        let own = |kind: &LatencyKind| *kind != LatencyKind::ScheduleLag;
-        let latencies = LatencyKind::ALL.into_iter().filter(own).flat_map(|kind| {
+        let of_broker = |kind: &LatencyKind| !kind.is_own();
+        let latencies = LatencyKind::ALL.into_iter().filter(of_broker).flat_map(|kind| {
             (0..PERCENTILES.len()).map(move |percentile| Self::Latency(kind, percentile))
         });
         [Self::Throughput, Self::Cpu].into_iter().chain(latencies).collect()

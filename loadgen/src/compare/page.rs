@@ -38,7 +38,7 @@ fn section(page: &mut Page, case: &Case) {
     let rows: Vec<_> = case.findings.list.iter().map(|finding| cells(finding).into()).collect();
     let headings = ["measure", "base", "new", "ratio", "interval", "verdict"];
     page.table("Medians of runs", &headings, &rows);
-    let charts = LatencyKind::ALL.into_iter().filter(|kind| *kind != LatencyKind::ScheduleLag);
+    let charts = LatencyKind::ALL.into_iter().filter(|kind| !kind.is_own());
     let charts = charts.filter_map(|kind| {
         let (base, new) = (pooled(&case.base, kind)?, pooled(&case.new, kind)?);
         let lines = vec![percentile_line("base", &base), percentile_line("new", &new)];

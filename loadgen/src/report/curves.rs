@@ -64,7 +64,10 @@ pub fn charts(result: &RunResult) -> Vec<Chart> {
     };
     use LatencyKind as Kind;
     let groups: [(&str, &[Kind]); 3] = [
-        ("Latency of messages", &[Kind::EndToEnd, Kind::ScheduleLag, Kind::Retained]),
+        (
+            "Latency of messages",
+            &[Kind::EndToEnd, Kind::Retained, Kind::ScheduleLag, Kind::ReceiveLag],
+        ),
         ("Latency of acknowledgements", &[Kind::Puback, Kind::Pubrec, Kind::Pubcomp]),
         (
             "Latency of handshakes",

@@ -55,6 +55,11 @@ impl LatencyKind {
         Self::ReceiveLag,
     ];
 
+    /// Whether it times the generator itself: such a figure says nothing of the broker.
+    pub fn is_own(self) -> bool {
+        matches!(self, Self::ScheduleLag | Self::ReceiveLag)
+    }
+
     /// The name in a result file.
     pub fn key(self) -> &'static str {
         match self {
