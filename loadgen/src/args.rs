@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::ab::Placement;
 use crate::compare::{Allowance, Measure, Side};
-use crate::load_args::{RunArgs, ShapeArgs, ShortArgs, address};
+use crate::load_args::{LayerArgs, RunArgs, ShapeArgs, ShortArgs, address};
 use crate::peers::Case;
 use crate::run;
 use crate::scenario::{Scenario, Setting, duration};
@@ -171,19 +171,8 @@ pub struct AbArgs {
     /// Length of one slice.
     #[arg(long, value_name = "SECS", default_value = "0.5", value_parser = duration)]
     pub slice: Duration,
-    /// Speak TLS to the brokers.
-    #[arg(long)]
-    pub tls: bool,
-    /// Speak WebSocket to the brokers, to this resource.
-    #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = "/mqtt",
-          require_equals = true)]
-    pub ws: Option<String>,
-    /// Trusted authorities, PEM [default: the system's].
-    #[arg(long, value_name = "FILE")]
-    pub cafile: Option<PathBuf>,
-    /// Trust any certificate.
-    #[arg(long)]
-    pub insecure: bool,
+    #[command(flatten)]
+    pub layers: LayerArgs,
     /// Load before each slice that is not measured.
     #[arg(long, value_name = "SECS", default_value = "0.1", value_parser = duration)]
     pub warmup: Duration,

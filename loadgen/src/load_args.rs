@@ -49,6 +49,23 @@ pub struct TargetArgs {
     /// The broker: HOST:PORT, or a mqtt, mqtts, ws or wss URL. Clients take several in turn.
     #[arg(long, value_name = "TARGET", value_delimiter = ',', required = true)]
     pub target: Vec<Endpoint>,
+    #[command(flatten)]
+    pub layers: LayerArgs,
+    /// Source addresses or networks, 10.0.0.0/24; loopback targets get as many as they need by
+    /// themselves.
+    #[arg(long, value_name = "IP", value_delimiter = ',')]
+    pub source: Vec<Network>,
+    /// Source ports that are taken explicitly [default: the system chooses].
+    #[arg(long, value_name = "LOW-HIGH", value_parser = ports)]
+    pub source_ports: Option<RangeInclusive<u16>>,
+    /// The broker's process, to account CPU time and memory to.
+    #[arg(long, value_name = "PID")]
+    pub broker_pid: Option<u32>,
+}
+
+/// What is spoken between TCP and MQTT.
+#[derive(Debug, Args)]
+pub struct LayerArgs {
     /// Speak TLS.
     #[arg(long)]
     pub tls: bool,
@@ -71,16 +88,6 @@ pub struct TargetArgs {
     /// Resume TLS sessions of earlier connections; without it each handshake is a full one.
     #[arg(long)]
     pub tls_resume: bool,
-    /// Source addresses or networks, 10.0.0.0/24; loopback targets get as many as they need by
-    /// themselves.
-    #[arg(long, value_name = "IP", value_delimiter = ',')]
-    pub source: Vec<Network>,
-    /// Source ports that are taken explicitly [default: the system chooses].
-    #[arg(long, value_name = "LOW-HIGH", value_parser = ports)]
-    pub source_ports: Option<RangeInclusive<u16>>,
-    /// The broker's process, to account CPU time and memory to.
-    #[arg(long, value_name = "PID")]
-    pub broker_pid: Option<u32>,
 }
 
 /// The course of the run.
@@ -279,18 +286,24 @@ impl CourseArgs {
 }
 
 impl TargetArgs {
-    /// The targets, with what `--tls` and `--ws` say of them.
+    /// The targets, with what is spoken to them.
     pub fn endpoints(&self) -> Vec<Endpoint> {
-        let endpoint = |target: &Endpoint| Endpoint {
+        self.target.iter().map(|target| self.layers.over(target)).collect()
+    }
+}
+
+impl LayerArgs {
+    /// A target with what `--tls` and `--ws` say of it.
+    pub fn over(&self, target: &Endpoint) -> Endpoint {
+        Endpoint {
             tls: target.tls || self.tls,
             websocket: target.websocket.clone().or_else(|| self.ws.clone()),
             ..target.clone()
-        };
-        self.target.iter().map(endpoint).collect()
+        }
     }
 
     /// What TLS trusts and shows.
-    pub fn tls(&self) -> TlsSettings {
+    pub fn settings(&self) -> TlsSettings {
         TlsSettings {
             cafile: self.cafile.clone(),
             cert: self.cert.clone(),

@@ -45,13 +45,12 @@ impl<'a> Contender<'a> {
     pub fn connect(process: BrokerProcess, plan: &'a Plan, args: &AbArgs) -> Result<Self, Failure> {
         let of = |error: String| Failure::of(&process.name, error);
         let plain: Endpoint = process.address.to_string().parse().map_err(of)?;
-        let target = Endpoint { tls: args.tls, websocket: args.ws.clone(), ..plain };
+        let target = args.layers.over(&plain);
         let clients = plan.clients(Start::First) as u64;
         let sources = Sources::plan(target.address, 1, &[], None, clients).map_err(of)?;
         let epoch_ns = now_ns();
         let mut job = Job::new(&plan.scenario, vec![target], sources);
-        (job.epoch_ns, job.tls.cafile) = (epoch_ns, args.cafile.clone());
-        job.tls.insecure = args.insecure;
+        (job.epoch_ns, job.tls) = (epoch_ns, args.layers.settings());
         let crew = Crew::launch(&job, &Parts::Here, |_| clients).map_err(of)?;
         let mut conduct = Conduct::new(crew, plan, epoch_ns);
         if let Err(why) = conduct.connect(Start::First) {

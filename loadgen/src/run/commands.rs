@@ -139,7 +139,7 @@ fn conduct(scenario: Scenario, args: &LoadArgs, subscribe: bool) -> Result<Verdi
     let watch = args.target.broker_pid.map(|pid| Watch::begin(pid, epoch_ns, sample_ns(&scenario)));
     let watch = watch.transpose().map_err(|error| Failure::of("broker process", error))?;
     let job = Job {
-        tls: args.target.tls(),
+        tls: args.target.layers.settings(),
         wait_to_subscribe: subscribe || scenario.name == "idle",
         epoch_ns,
         ..Job::new(&scenario, targets.clone(), sources?)
