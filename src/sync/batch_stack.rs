@@ -29,7 +29,7 @@ struct Node<T> {
 
 impl<T> BatchQueue<T> {
     /// An empty queue.
-    pub const fn new() -> Self {
+    pub fn new() -> Self {
         Self { head: AtomicPtr::new(null_mut()) }
     }
 

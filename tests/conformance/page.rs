@@ -39,7 +39,7 @@ fn section(page: &mut String, proof: &Proof, version: Version) {
     let _written = write!(
         page,
         "\n## MQTT {version}\n\n{} statements: {} bind the broker, each with a test; {} bind \
-         clients only; {absent} are about what the broker does not have.\n\n\
+         clients only; {absent} are about WebSocket and bridges.\n\n\
          | statement | what it asks for | shown by |\n|---|---|---|\n",
         statements.len(),
         count(Binds::Broker),
@@ -51,8 +51,8 @@ fn section(page: &mut String, proof: &Proof, version: Version) {
         let shown = match (statement.binds, tests) {
             (Binds::Client, None) => "*clients only*".into(),
             (Binds::Client, Some(tests)) => format!("*clients only*; {tests}"),
-            (Binds::WebSocket, _) => "*no WebSocket yet*".into(),
-            (Binds::Bridge, _) => "*no bridges yet*".into(),
+            (Binds::WebSocket, _) => "*about WebSocket: no test here yet*".into(),
+            (Binds::Bridge, _) => "*about bridges*".into(),
             (Binds::Broker, tests) => tests.unwrap_or_default(),
         };
         let text = statement.text.replace('|', "\\|");

@@ -7,7 +7,7 @@ pub enum Binds {
     Broker,
     /// Clients only.
     Client,
-    /// A server that speaks MQTT over WebSocket, which this one does not do yet.
+    /// A server that speaks MQTT over WebSocket; no test of the broker does so yet.
     WebSocket,
     /// A server that connects to other servers, which this one does not do yet.
     Bridge,

@@ -1,0 +1,77 @@
+//! The broker's own files, compiled against loom's atomics and locks; `tests/models.rs` runs them.
+//!
+//! What those files import from other crates is put in their place here: the waker of a sleeping
+//! shard, and the lock.
+#![allow(missing_docs, unsafe_code)]
+
+// The names the files import from; what is used of them is below.
+extern crate self as mio;
+extern crate self as parking_lot;
+
+use std::io;
+
+use loom::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+
+#[path = "../../../src/sync/batch_stack.rs"]
+mod batch_stack;
+
+/// In the place of `src/sync/mod.rs`.
+pub mod sync {
+    pub use crate::batch_stack::{BatchQueue, Batches};
+    pub use loom::sync::atomic::{
+        AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+    };
+    // Not loom's: nothing here depends on the order of its counts.
+    pub use std::sync::Arc;
+}
+
+/// The keys that the directory hands out.
+pub mod util {
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Key {
+        pub index: u32,
+        pub generation: u32,
+    }
+
+    impl Key {
+        pub const NONE: Key = Key { index: u32::MAX, generation: 0 };
+    }
+}
+
+#[path = "../../../src/reactor/mailbox.rs"]
+pub mod mailbox;
+
+#[path = "../../../src/session/directory.rs"]
+pub mod directory;
+
+/// In the place of mio's: a poll that was woken returns at once.
+#[derive(Debug, Default)]
+pub struct Waker {
+    woken: AtomicBool,
+}
+
+impl Waker {
+    pub fn wake(&self) -> io::Result<()> {
+        self.woken.store(true, Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// Whether a wait would end, and takes that back.
+    pub fn take(&self) -> bool {
+        self.woken.swap(false, Ordering::SeqCst)
+    }
+}
+
+/// In the place of parking_lot's.
+#[derive(Debug)]
+pub struct Mutex<T>(loom::sync::Mutex<T>);
+
+impl<T> Mutex<T> {
+    pub fn new(value: T) -> Self {
+        Self(loom::sync::Mutex::new(value))
+    }
+
+    pub fn lock(&self) -> loom::sync::MutexGuard<'_, T> {
+        self.0.lock().expect("no holder panics")
+    }
+}
