@@ -323,6 +323,10 @@ fn resend(
 ) -> bool {
     let (id, reason) = match session.inflight.next_resend(link.send_quota) {
         None => return false,
+        #[cfg(feature = "canary")]
+        Some(Resend::Pubrel(_)) if crate::util::canary::Canary::DroppedPubrel.sings() => {
+            return true;
+        }
         Some(Resend::Pubrel(id)) => {
             let out = link.out.bytes();
             encode_ack(PacketType::Pubrel, link.version, id, ReasonCode::SUCCESS, out);

@@ -17,9 +17,11 @@ impl Connection {
         if let Err(close) = self.check_publish(host, session, publish) {
             return close.into();
         }
-        if publish.qos == QoS::ExactlyOnce
-            && host.session(session).received.contains(publish.packet_id)
-        {
+        let again = publish.qos == QoS::ExactlyOnce
+            && host.session(session).received.contains(publish.packet_id);
+        #[cfg(feature = "canary")]
+        let again = again && !crate::util::canary::Canary::SecondCopyAtQos2.sings();
+        if again {
             // Routed when it came first [MQTT-4.3.3-10].
             self.bind_alias(publish);
             host.trace(session, Way::Received, || Traced::publish(publish.topic, publish));

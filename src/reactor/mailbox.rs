@@ -120,6 +120,10 @@ impl<C> Mailbox<C> {
 
     /// The pusher's half of the argument in the module's documentation.
     fn wake_if_asleep(&self) -> bool {
+        #[cfg(feature = "canary")]
+        if crate::util::canary::Canary::LostWake.sings() {
+            return false;
+        }
         fence(Ordering::SeqCst);
         // A plain load first: an owner that is awake keeps its cache line to itself.
         if !self.sleep.sleeping.load(Ordering::Relaxed)

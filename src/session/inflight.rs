@@ -167,6 +167,10 @@ impl Inflight {
         self.open += 1;
         self.resend = self.stuck.len() + self.slots.len();
         self.quota_used += 1;
+        #[cfg(feature = "canary")]
+        if crate::util::canary::Canary::ReusedPacketId.sings() {
+            return advance(self.base, self.slots.len().saturating_sub(2));
+        }
         id
     }
 

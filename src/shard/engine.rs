@@ -144,6 +144,10 @@ impl Shard {
                 self.rearm(key);
                 Served::Idle
             }
+            #[cfg(feature = "canary")]
+            Progress::Unfinished if crate::util::canary::Canary::ForgottenRequeue.sings() => {
+                Served::Idle
+            }
             Progress::Unfinished => Served::Unfinished,
             Progress::Waiting => Served::Waiting,
             Progress::Close(close) => {

@@ -12,6 +12,8 @@ use crate::router::Group;
 use crate::session::{Claim, NEVER_EXPIRES, Session, SubscriptionRef, Will};
 use crate::sync::Arc;
 use crate::util::Key;
+#[cfg(feature = "canary")]
+use crate::util::canary::Canary;
 
 impl Core {
     /// Finds the session of a ClientId, here or elsewhere, or makes one. Runs in the home shard
@@ -30,6 +32,8 @@ impl Core {
                 return Opened::Refused;
             }
             let present = self.sessions.get(home).and_then(|session| session.connection);
+            #[cfg(feature = "canary")]
+            let present = present.filter(|_| !Canary::DoubleTakeover.sings());
             if let Some(old) = present {
                 self.metrics().connects_taken_over.increment();
                 if self.wants.connections {
@@ -116,6 +120,8 @@ impl Core {
         }
         // The delay ends with the session at the latest, which the session's end sees to.
         let due = will.take_if(|will| will.delay_s == 0);
+        #[cfg(feature = "canary")]
+        let due = if Canary::HastyWill.sings() { due.or(will.take()) } else { due };
         if let Some(will) = will {
             session.will_at_ms = now.saturating_add(u64::from(will.delay_s) * 1000);
             session.will = Some(will);
@@ -216,6 +222,8 @@ impl Core {
         let mut lost = begun.len() as u64;
         for delivery in unacknowledged.into_iter().chain(queued) {
             match groups.iter().find(|group| group.id.0 == delivery.group) {
+                #[cfg(feature = "canary")]
+                Some(_) if Canary::GroupMessageNotReturned.sings() => {}
                 Some(group) => self.hand_back(group, &delivery.message),
                 None => lost += 1,
             }

@@ -4,6 +4,8 @@
 //! All of them are plain single-threaded memory without a clock of their own: whoever owns one
 //! passes time in and moves effects out. Nothing here allocates before its first use.
 
+#[cfg(feature = "canary")]
+pub mod canary;
 pub mod clock;
 pub mod lazy;
 pub mod outbuf;

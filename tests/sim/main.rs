@@ -17,6 +17,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[cfg(feature = "canary")]
+mod canaries;
 mod client;
 mod ending;
 mod model;

@@ -106,6 +106,10 @@ impl Writer<'_> {
 
     /// Moves the version on, after a change that a match can see has been published.
     pub(super) fn publish(&self) {
+        #[cfg(feature = "canary")]
+        if crate::util::canary::Canary::StaleMatchCache.sings() {
+            return;
+        }
         self.partition.version.fetch_add(1, Ordering::Release);
     }
 }

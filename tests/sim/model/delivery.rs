@@ -263,7 +263,7 @@ impl Model {
         let key = (message.publisher, message.topic.clone(), delivery.qos);
         let order = self.sessions[own].order.get(&key).cloned().unwrap_or_default();
         // A message that its Client has sent twice counts by the copy that keeps the order.
-        let froms = self.by_mid[&mid].iter().map(|index| self.publications[*index].from);
+        let froms = self.by_mid[&mid].iter().map(|index| self.publications[*index].to);
         let after = |bound: u64| froms.clone().filter(|from| *from >= bound).min();
         let bound = if copy.again { 0 } else { order.newest };
         let newest = after(bound).unwrap_or_else(|| {

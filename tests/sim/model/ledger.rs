@@ -128,6 +128,9 @@ impl Model {
             // Copies for groups are apart; a Client in a group has no other subscription there.
             if may > 0 {
                 add(&mut items, mid, had, must, may, reasons, lost);
+                // A copy that may have been a Retained Message leaves the live one open.
+                let open = session.ambiguous.get(&mid).map_or(0, Vec::len) as u32;
+                items.push(Item { reasons, must: false, mid, count: open });
             }
         }
         items

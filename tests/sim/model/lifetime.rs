@@ -149,6 +149,7 @@ impl Model {
             expires_at_ms: expiry_s.map(|s| self.now_ms + u64::from(s) * 1000),
             publisher: own,
             shard,
+            // Where in the turn, a timer decides.
             from: self.turn_began.min(self.moment),
             to: self.moment,
             size: will.topic.len() + crate::spec::payload(will.mid, 0).len(),

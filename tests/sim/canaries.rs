@@ -1,0 +1,29 @@
+//! Does the simulator find what it is for? Broken variants of the broker, each of which has to fail
+//! within a bounded number of seeds.
+
+use pondhawk::util::canary::{Canary, sing};
+
+use crate::plan::Plan;
+use crate::shrink::attempt;
+
+/// Seeds within which each has to be found.
+const SEEDS: u64 = 600;
+
+/// Goal: each deliberate fault is found. Method: the seeds of the short run, one fault at a time.
+#[test]
+fn canaries_are_heard() {
+    let mut silent = Vec::new();
+    for canary in Canary::ALL {
+        sing(Some(canary));
+        let found = (0..SEEDS).find_map(|seed| Some((seed, attempt(Plan::draw(seed)).err()?)));
+        sing(None);
+        match found {
+            Some((seed, failure)) => {
+                let said: Vec<&str> = failure.lines().take(2).collect();
+                println!("{canary:?}: seed {seed}: {}", said.join(" "));
+            }
+            None => silent.push(canary),
+        }
+    }
+    assert!(silent.is_empty(), "not found within {SEEDS} seeds: {silent:?}");
+}
