@@ -13,6 +13,9 @@ struct Copy {
     again: bool,
     grouped: bool,
     replayed: bool,
+    /// It may be a Retained Message for a new subscription as well; then it has no place in the
+    /// order.
+    ambiguous: bool,
 }
 
 impl Model {
@@ -43,6 +46,7 @@ impl Model {
                 again,
                 grouped: exchange.grouped,
                 replayed: exchange.replayed,
+                ambiguous: false,
             }
         } else {
             self.check_fresh(own, delivery);
@@ -57,7 +61,9 @@ impl Model {
             self.check_expiry(own, &message, delivery, copy.again);
         }
         if !copy.replayed {
-            self.check_order(own, line, mid, &copy, delivery);
+            if !copy.ambiguous {
+                self.check_order(own, line, mid, &copy, delivery);
+            }
             if message.retain {
                 let session = &mut self.sessions[own];
                 session.live_retained.insert(message.topic.clone(), copy.index);
@@ -93,7 +99,7 @@ impl Model {
         let found = self.publications.iter().position(|message| fits(&message));
         let index = found.unwrap_or_else(|| panic!("an empty message from nowhere: {delivery:?}"));
         if delivery.qos > 0 {
-            let copy = Copy { index, again, grouped: false, replayed: true };
+            let copy = Copy { index, again, grouped: false, replayed: true, ambiguous: false };
             self.open_exchange(own, line, self.publications[index].mid, &copy, delivery);
         }
     }
@@ -206,17 +212,17 @@ impl Model {
             );
             let index = *indexes.last().expect("never empty");
             self.check_replay(own, index, delivery);
-            return Copy { index, again: false, grouped: false, replayed: true };
+            return Copy { index, again: false, grouped: false, replayed: true, ambiguous: false };
         }
         *self.sessions[own].copies.entry(mid).or_insert(0) += 1;
         let fits = |index: &&usize| self.fits_live(own, **index, delivery, v5);
         let index = *indexes.iter().find(fits).expect("one fits");
-        if delivery.retain
-            && let Some(claim) = self.claim_for(own, index, delivery)
-        {
+        let claim = if delivery.retain { self.claim_for(own, index, delivery) } else { None };
+        if let Some(claim) = claim {
             self.sessions[own].ambiguous.entry(mid).or_default().push(claim);
         }
-        Copy { index, again: false, grouped: direct == 0, replayed: false }
+        let ambiguous = claim.is_some();
+        Copy { index, again: false, grouped: direct == 0, replayed: false, ambiguous }
     }
 
     /// A copy with RETAIN that was taken for a live one turns out to have answered a claim. How
