@@ -71,6 +71,7 @@ macro_rules! for_each_metric {
             Gauge queued_messages "Messages waiting in sessions' rings";
             Gauge queued_bytes "Bytes waiting in sessions' rings";
             Gauge output_bytes "Bytes waiting for clients' sockets";
+            Gauge transport_bytes "Bytes held below MQTT: TLS sessions, partial records and frames";
             Gauge input_bytes "Bytes of incomplete packets held for connections";
             Counter mailbox_pushes "Batches pushed to other shards";
             Counter mailbox_commands "Commands taken from the mailbox";

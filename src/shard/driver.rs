@@ -290,6 +290,7 @@ impl Driver {
             return;
         };
         let Some(parked) = self.shard.park(key) else { return };
+        self.forget_layers(&mut wire.stream);
         if wire.stream.deregister(&self.registry).is_err() {
             return; // The socket is beyond use; dropping it closes it.
         }

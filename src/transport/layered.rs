@@ -32,6 +32,9 @@ const HELD_MAX: usize = 64 * 1024;
 /// holds of it stays bounded.
 const WRITE: usize = 64 * 1024;
 
+/// Bytes that an open TLS session takes, about: what `benches/tls.rs` prints.
+const SESSION: usize = 3500;
+
 /// A shard's memory for decoding and encoding, shared by its connections. Taken on first use.
 #[derive(Debug, Default)]
 pub struct Scratch {
@@ -117,6 +120,8 @@ pub struct Layered {
     introduction: Option<Box<Introduction>>,
     /// A layer has said that the peer sends no more.
     ended: bool,
+    /// Bytes held when last counted.
+    counted: u32,
 }
 
 fn invalid(what: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
@@ -149,6 +154,7 @@ impl Layered {
             output: Lazy::default(),
             introduction: None,
             ended: false,
+            counted: 0,
         };
         if !this.layers.has_proxy() {
             this.next_stage();
@@ -178,9 +184,18 @@ impl Layered {
         }
     }
 
-    /// Bytes of memory held for what cannot be used or sent yet.
-    pub fn held(&self) -> usize {
-        self.raw.capacity() + self.held.capacity() + self.output.capacity()
+    /// By how many bytes the memory that it takes has grown since this was last asked.
+    pub fn growth(&mut self) -> i64 {
+        let waiting = self.raw.capacity() + self.held.capacity() + self.output.capacity();
+        let tls = if self.tls.is_some() { SESSION } else { 0 };
+        let bytes = size_of::<Self>() + tls + waiting;
+        let counted = u32::try_from(bytes).unwrap_or(u32::MAX);
+        i64::from(counted) - i64::from(std::mem::replace(&mut self.counted, counted))
+    }
+
+    /// What [`Layered::growth`] has added up to; it begins anew.
+    pub fn forget_growth(&mut self) -> i64 {
+        i64::from(std::mem::take(&mut self.counted))
     }
 
     pub(super) fn need(&self) -> Need {

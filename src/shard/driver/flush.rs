@@ -53,6 +53,7 @@ impl Driver {
         link.blocked |= wire.stream.is_backed_up();
         failed |= wire.stream.need() == Need::Close;
         let (closing, empty) = (link.closing, link.out.is_empty());
+        self.count_layers(key);
         self.shard.flushed(key);
         self.shard.metrics().writes.add(writes);
         self.shard.metrics().bytes_sent.add(written as u64);
@@ -69,6 +70,7 @@ impl Driver {
         if let Some(mut wire) = self.wires.get_mut(key.index as usize).and_then(Option::take) {
             // Our side ends first, so that what was written arrives before the end.
             let _ = wire.stream.shutdown(&mut self.scratch);
+            self.forget_layers(&mut wire.stream);
             for _ in 0..CLOSE_DRAIN {
                 if !matches!(wire.stream.discard(&mut self.buffer), Ok(n) if n > 0) {
                     break;

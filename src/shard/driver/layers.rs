@@ -10,7 +10,7 @@ use crate::protocol::ReasonCode;
 use crate::shard::logging;
 use crate::shard::pages::{Ask, Page};
 use crate::sync::Arc;
-use crate::transport::{Introduction, Need};
+use crate::transport::{Introduction, Need, Stream};
 use crate::util::Key;
 
 /// Time that one turn spends on TLS handshakes, after all that is established was served. A
@@ -57,12 +57,30 @@ impl Driver {
         }
     }
 
+    /// Counts the memory of a connection's layers.
+    pub(super) fn count_layers(&mut self, key: Key) {
+        let layered = self.wire(key).and_then(|wire| wire.stream.layered());
+        let growth = layered.map_or(0, |layered| layered.growth());
+        if growth != 0 {
+            self.shard.metrics().transport_bytes.add(growth);
+        }
+    }
+
+    /// Counts no more the memory of a stream that leaves the shard.
+    pub(super) fn forget_layers(&self, stream: &mut Stream) {
+        if let Some(layered) = stream.layered() {
+            self.shard.metrics().transport_bytes.add(-layered.forget_growth());
+        }
+    }
+
     /// Sees to what a read has brought beside bytes. False when the connection is over.
     pub(super) fn heed_layers(&mut self, key: Key, error: Option<&io::Error>) -> bool {
         let Some(wire) = self.wires.get_mut(key.index as usize).and_then(Option::as_mut) else {
             return false;
         };
         let introduction = wire.stream.introduction();
+        let growth = wire.stream.layered().map_or(0, |layered| layered.growth());
+        self.shard.metrics().transport_bytes.add(growth);
         let (need, backed_up) = (wire.stream.need(), wire.stream.is_backed_up());
         if backed_up && let Some(link) = self.shard.link(key) {
             link.blocked = true;

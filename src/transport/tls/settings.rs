@@ -204,3 +204,125 @@ fn versions(options: &TlsRuntime) -> &'static [&'static SupportedProtocolVersion
         TlsVersion::V13 => &BOTH[..1],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+
+    use super::*;
+    use crate::config::Config;
+    use crate::config::table::Listener;
+
+    fn listener() -> ListenerRuntime {
+        let config = Config { listeners: vec![Listener::default()], ..Config::default() };
+        (*config.compile(1).listeners[0]).clone()
+    }
+
+    /// A certificate of its own making, valid in these years, with its key.
+    fn write(directory: &Path, name: &str, years: (i32, i32)) -> CertificateFiles {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec!["broker.example".into()]).unwrap();
+        (params.not_before, params.not_after) =
+            (date_time_ymd(years.0, 1, 1), date_time_ymd(years.1, 1, 1));
+        let files = CertificateFiles {
+            certfile: directory.join(format!("{name}.crt")),
+            keyfile: directory.join(format!("{name}.key")),
+        };
+        fs::write(&files.certfile, params.self_signed(&key).unwrap().pem()).unwrap();
+        fs::write(&files.keyfile, key.serialize_pem()).unwrap();
+        files
+    }
+
+    fn options(files: CertificateFiles) -> TlsRuntime {
+        TlsRuntime {
+            certificates: Box::new([files]),
+            cafile: None,
+            capath: None,
+            crlfile: None,
+            require_certificate: false,
+            disable_client_cert_date_checks: false,
+            version: TlsVersion::V12,
+            ciphers: None,
+            ciphers_tls13: None,
+        }
+    }
+
+    fn prepare(options: &TlsRuntime, last: Option<&Arc<Tls>>) -> Result<Arc<Tls>, Problem> {
+        Tls::prepare(&listener(), options, &KeyLog::default(), last)
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_option_and_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let good = write(directory.path(), "good", (2020, 2080));
+        let other = write(directory.path(), "other", (2020, 2080));
+        let empty = directory.path().join("empty");
+        let locked = directory.path().join("locked");
+        fs::write(&empty, "").unwrap();
+        fs::write(&locked, "-----BEGIN ENCRYPTED PRIVATE KEY-----\n").unwrap();
+        let with = |certfile: &Path, keyfile: &Path| {
+            options(CertificateFiles { certfile: certfile.into(), keyfile: keyfile.into() })
+        };
+        let missing = directory.path().join("missing");
+        let base = options(good.clone());
+        let clients = TlsRuntime { require_certificate: true, ..base.clone() };
+        for (wrong, option, word) in [
+            (with(&missing, &good.keyfile), "certfile", "missing"),
+            (with(&empty, &good.keyfile), "certfile", "no certificate"),
+            (with(&good.certfile, &empty), "keyfile", "no private key"),
+            (with(&good.certfile, &locked), "keyfile", "passphrase"),
+            (with(&good.certfile, &other.keyfile), "keyfile", "is not the key of"),
+            (clients.clone(), "require_certificate", "whose certificates"),
+            (TlsRuntime { cafile: Some(empty.clone()), ..clients.clone() }, "cafile", "no CA"),
+            (TlsRuntime { ciphers: Some("BEST".into()), ..base.clone() }, "ciphers", "BEST"),
+        ] {
+            let problem = prepare(&wrong, None).unwrap_err();
+            assert_eq!(problem.option, option);
+            assert!(problem.what.contains(word) && !problem.mend.is_empty(), "{problem:?}");
+        }
+        let list = TlsRuntime { cafile: Some(good.certfile), crlfile: Some(empty), ..clients };
+        assert_eq!(prepare(&list, None).unwrap_err().option, "crlfile");
+    }
+
+    #[test]
+    fn what_has_not_changed_stays_with_its_tickets() {
+        let directory = tempfile::tempdir().unwrap();
+        let options = options(write(directory.path(), "a", (2020, 2080)));
+        let first = prepare(&options, None).unwrap();
+        assert!(Arc::ptr_eq(&first, &prepare(&options, Some(&first)).unwrap()));
+        let newer = TlsRuntime { version: TlsVersion::V13, ..options.clone() };
+        assert!(!Arc::ptr_eq(&first, &prepare(&newer, Some(&first)).unwrap()));
+        write(directory.path(), "a", (2020, 2081));
+        assert!(!Arc::ptr_eq(&first, &prepare(&options, Some(&first)).unwrap()));
+    }
+
+    #[test]
+    fn dates_of_clients_count_unless_they_are_left_aside() {
+        let directory = tempfile::tempdir().unwrap();
+        let server = write(directory.path(), "server", (2020, 2080));
+        let authorities = directory.path().join("authorities");
+        fs::create_dir(&authorities).unwrap();
+        let now_s = 1_700_000_000;
+        for (years, counts) in [((2020, 2080), true), ((2001, 2002), false), ((2070, 2080), false)]
+        {
+            let client = write(&authorities, "client", years);
+            let chain = files::chain(&client.certfile).unwrap();
+            for undated in [false, true] {
+                let tls = prepare(
+                    &TlsRuntime {
+                        // A directory, whatever the names in it.
+                        capath: Some(authorities.clone()),
+                        require_certificate: true,
+                        disable_client_cert_date_checks: undated,
+                        ..options(server.clone())
+                    },
+                    None,
+                );
+                assert_eq!(tls.unwrap().accepts(&chain, now_s), counts || undated, "{years:?}");
+            }
+        }
+    }
+}
