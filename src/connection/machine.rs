@@ -193,6 +193,10 @@ impl Connection {
     /// Bytes from the network.
     pub fn handle_bytes<H: Host>(&mut self, host: &mut H, mut bytes: &[u8]) -> Progress {
         self.last_received_ms = host.now().mono_ms;
+        if self.is_waiting() {
+            self.input.extend_from_slice(bytes);
+            return Progress::Waiting;
+        }
         while !self.input.is_empty() {
             self.top_up(&mut bytes);
             match self.run_held(host) {

@@ -5,6 +5,7 @@ mod authentication;
 mod client;
 mod drops;
 mod order;
+mod passwords;
 mod replay;
 mod sharing;
 mod takeover;

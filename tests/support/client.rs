@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use super::broker::{Broker, PATIENCE};
@@ -37,7 +37,12 @@ fn gone(kind: ErrorKind) -> bool {
 impl Client {
     /// A network connection on which nothing has been said.
     pub fn open(broker: &Broker, version: Version) -> Client {
-        let stream = TcpStream::connect(broker.address).expect("connect to the broker");
+        Client::dial(broker.address, version)
+    }
+
+    /// Like [`Client::open`], to a broker at this address.
+    pub fn dial(address: SocketAddr, version: Version) -> Client {
+        let stream = TcpStream::connect(address).expect("connect to the broker");
         stream.set_nodelay(true).expect("TCP_NODELAY");
         stream.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
         stream.set_write_timeout(Some(PATIENCE)).expect("a write timeout");

@@ -205,3 +205,23 @@ fn a_full_queue_of_passwords_says_that_the_broker_is_busy() {
         Client::with(broker, &Connect::new(V311, &fresh("later")).login("slow", "pw")).ping();
     });
 }
+
+#[test]
+fn a14_the_least_and_the_most_of_each_limit_work() {
+    let files = Files::of(&["bob"]);
+    for (threads, queue, prefix) in [(1, 1, String::new()), (256, 65_536, "p".repeat(50))] {
+        let options = files
+            .options()
+            .set("password_threads", threads)
+            .set("password_queue", queue)
+            .set("auto_id_prefix", format!("{prefix:?}"));
+        each_own_broker(&options, |broker| {
+            for _ in 0..3 {
+                let connect = Connect::new(V5, "").login("bob", "secret");
+                let (_, connack) = Client::accepted(broker, &connect);
+                let assigned = connack.properties.text(0x12).expect("an assigned identifier");
+                assert_eq!(assigned.strip_prefix(&prefix).map(str::len), Some(36), "{assigned}");
+            }
+        });
+    }
+}
