@@ -39,12 +39,6 @@ impl Decisions {
         self.by_topic.insert(topic.into(), grants);
         grants.allow(access)
     }
-
-    /// Bytes held, about.
-    pub fn footprint(&self) -> usize {
-        let topics: usize = self.by_topic.keys().map(|topic| topic.len()).sum();
-        topics + self.by_topic.capacity() * size_of::<(Box<str>, Grants)>()
-    }
 }
 
 #[cfg(test)]

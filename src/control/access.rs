@@ -49,16 +49,23 @@ impl<T> Clone for Parsed<T> {
 impl Prepare for AccessFiles {
     fn prepare(&self, settings: &mut Settings) -> Result<(), Mistakes> {
         let last = self.last.borrow().clone();
-        let mut reading = Reading { old: &last, new: Last::default(), mistakes: Vec::new() };
+        let mut reading = Reading {
+            old: &last,
+            new: Last::default(),
+            mistakes: Vec::new(),
+            warnings: Vec::new(),
+        };
         let listeners = settings.runtime.listeners.iter();
         let zones: Vec<_> = listeners.map(|one| (one.id, reading.policy(one))).collect();
         if !reading.mistakes.is_empty() {
             return Err(Mistakes(reading.mistakes));
         }
-        let mut new = reading.new;
+        let Reading { mut new, warnings, .. } = reading;
         let policies = match last.policies.filter(|policies| same(policies.zones(), &zones)) {
             Some(unchanged) => unchanged,
             None => {
+                // Said once, not at every reload.
+                warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
                 // Counted from all that were made, so that none has the number of another.
                 let before = self.last.borrow().policies.as_ref().map_or(0, |p| p.generation());
                 Arc::new(Policies::new(before + 1, zones))
@@ -93,6 +100,7 @@ struct Reading<'a> {
     old: &'a Last,
     new: Last,
     mistakes: Vec<Mistake>,
+    warnings: Vec<String>,
 }
 
 impl Reading<'_> {
@@ -103,18 +111,18 @@ impl Reading<'_> {
         let acl = security.acl_file.as_deref().and_then(|path| self.acl(path));
         let names_count = users.is_some() || listener.identity != Identity::None;
         if acl.as_ref().is_some_and(|acl| acl.user_count() > 0) && !names_count {
-            tracing::warn!(
+            self.warnings.push(format!(
                 "Listener on port {}: the acl_file has rules for users, but without a \
                  password_file any client may call itself what it likes.",
                 listener.port
-            );
+            ));
         }
         if !security.allow_anonymous && !names_count {
-            tracing::warn!(
+            self.warnings.push(format!(
                 "Listener on port {}: allow_anonymous is false and there is no password_file, so \
                  every client will be refused. Set one of the two.",
                 listener.port
-            );
+            ));
         }
         Arc::new(Policy { allow_anonymous: security.allow_anonymous, users, acl })
     }
@@ -136,7 +144,7 @@ impl Reading<'_> {
         if let Some(done) = self.new.users.get(path) {
             return Some(Arc::clone(&done.value));
         }
-        warn_of_readers(path);
+        self.warnings.extend(readers(path));
         let old = self.old.users.get(path);
         let parsed = self.read(path, "password_file", old, parse_password_file)?;
         self.new.users.insert(path.into(), parsed.clone());
@@ -179,7 +187,7 @@ impl Reading<'_> {
         match parse(&text) {
             Ok((value, warnings)) => {
                 for FileWarning { line, what } in warnings {
-                    tracing::warn!("{file}:{line}: {what}.");
+                    self.warnings.push(format!("{file}:{line}: {what}."));
                 }
                 Some(Parsed { digest, value: Arc::new(value) })
             }
@@ -192,14 +200,14 @@ impl Reading<'_> {
 }
 
 /// Hashes can be guessed at leisure by whoever has them.
-fn warn_of_readers(path: &Path) {
-    let Ok(metadata) = fs::metadata(path) else { return };
-    if metadata.permissions().mode() & 0o004 != 0 {
-        let path = path.display();
-        tracing::warn!(
+fn readers(path: &Path) -> Option<String> {
+    let mode = fs::metadata(path).ok()?.permissions().mode();
+    let path = path.display();
+    (mode & 0o004 != 0).then(|| {
+        format!(
             "{path} can be read by every user of this machine. Make it private: chmod 0640 {path}"
-        );
-    }
+        )
+    })
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! with a clock set by hand. Bytes are written by hand here too.
 
 mod authentication;
+mod certificates;
 mod client;
 mod drops;
 mod order;
