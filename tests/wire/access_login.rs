@@ -148,7 +148,7 @@ fn a_takeover_waits_for_the_password() {
 #[test]
 fn two_hundred_logins_hold_up_no_message() {
     let files = Files::of(&["bob"]);
-    files.slow("slow", "pw", 5_000);
+    files.slow("slow", "pw", 20_000);
     // Users of their own, so that no answer is remembered from another.
     files.repeat("slow", 200);
     // However slow the machine is, the checks may take their time.
@@ -167,13 +167,13 @@ fn two_hundred_logins_hold_up_no_message() {
                 client
             })
             .collect();
-        for n in 0..50 {
+        for n in 0..20 {
             assert_eq!(publisher.publish("busy", n.to_string(), 1), 0);
             subscriber.receive_this("busy", n.to_string(), 1);
         }
         let mut last = storm.last().expect("there are two hundred").sender();
         last.set_nonblocking(true).expect("not to wait");
-        let early = last.read(&mut [0]).expect_err("the checks take longer than fifty messages");
+        let early = last.read(&mut [0]).expect_err("the checks take longer than twenty messages");
         assert_eq!(early.kind(), ErrorKind::WouldBlock);
         last.set_nonblocking(false).expect("to wait again");
         for client in &mut storm {
@@ -185,11 +185,11 @@ fn two_hundred_logins_hold_up_no_message() {
 #[test]
 fn a_full_queue_of_passwords_says_that_the_broker_is_busy() {
     let files = Files::of(&[]);
-    files.slow("slow", "pw", 300_000);
+    files.slow("slow", "pw", 600_000);
     let options = files.options().set("password_threads", 1).set("password_queue", 1);
     each_own_broker(&options, |broker| {
         for version in [V311, V5] {
-            let mut clients: Vec<Client> = (0..6)
+            let mut clients: Vec<Client> = (0..8)
                 .map(|_| {
                     let mut client = Client::open(broker, version);
                     let connect = Connect::new(version, &fresh("crowd"));
