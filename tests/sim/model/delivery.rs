@@ -263,7 +263,7 @@ impl Model {
     /// Messages of one publisher, topic and QoS come in their order, redelivered ones included.
     fn check_order(&mut self, own: usize, line: usize, mid: u32, copy: &Copy, delivery: &Delivery) {
         let message = &self.publications[copy.index];
-        if copy.grouped && self.groups_are_restless() {
+        if copy.grouped && (self.came_back(message) > 0 || self.groups_are_restless()) {
             return; // What comes back from a member that left comes late.
         }
         let key = (message.publisher, message.topic.clone(), delivery.qos);
