@@ -44,6 +44,10 @@ impl Link for Box<dyn Link> {
     fn socket(&self) -> BorrowedFd<'_> {
         (**self).socket()
     }
+
+    fn tcp(&self) -> Option<&TcpStream> {
+        (**self).tcp()
+    }
 }
 
 /// A WebSocket after its upgrade: each write is a binary frame.

@@ -1,6 +1,7 @@
 //! Who may connect: passwords, and what waits while one is checked.
 
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
 
 use crate::support::Version::{V5, V311};
 use crate::support::broker::{Broker, Options, each_broker, each_own_broker};
@@ -167,11 +168,13 @@ fn two_hundred_logins_hold_up_no_message() {
                 client
             })
             .collect();
+        let mut last = TcpStream::connect(broker.address).expect("connect to the broker");
+        let connect = Connect::new(V311, "storm-last").login("slow", "pw");
+        last.write_all(&connect.bytes()).expect("send CONNECT");
         for n in 0..20 {
             assert_eq!(publisher.publish("busy", n.to_string(), 1), 0);
             subscriber.receive_this("busy", n.to_string(), 1);
         }
-        let mut last = storm.last().expect("there are two hundred").sender();
         last.set_nonblocking(true).expect("not to wait");
         let early = last.read(&mut [0]).expect_err("the checks take longer than twenty messages");
         assert_eq!(early.kind(), ErrorKind::WouldBlock);
