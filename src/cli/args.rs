@@ -18,6 +18,8 @@ pub enum Action {
     TestConfig,
     /// Write the page of options.
     PrintReference,
+    /// Write the table of Mosquitto's options.
+    PrintMosquittoTable,
 }
 
 /// A command line, taken apart.
@@ -49,6 +51,7 @@ impl Invocation {
                 file: matches.get_one("config").cloned(),
                 ports,
                 verbose: matches.get_flag("verbose"),
+                quiet: matches.get_flag("quiet"),
                 shards: matches.get_one("shards").copied(),
             },
             daemon: matches.get_flag("daemon"),
@@ -59,6 +62,8 @@ impl Invocation {
 fn action(matches: &ArgMatches) -> Action {
     if matches.get_flag("print-options-reference") {
         Action::PrintReference
+    } else if matches.get_flag("print-mosquitto-table") {
+        Action::PrintMosquittoTable
     } else if matches.get_flag("test-config") {
         Action::TestConfig
     } else {
@@ -114,9 +119,11 @@ fn command() -> Command {
         )
         .arg(shards())
         .arg(switch("verbose", "Log everything, as log_type = \"all\" does").short('v'))
+        .arg(switch("quiet", "Log nothing, whatever else says what to log").short('q'))
         .arg(switch("daemon", "Run in the background").short('d'))
         .arg(switch("test-config", "Check the configuration, say what is wrong, and exit"))
         .arg(switch("print-options-reference", "Write the page of options").hide(true))
+        .arg(switch("print-mosquitto-table", "Write the table of Mosquitto's options").hide(true))
         .arg(
             Arg::new("version")
                 .long("version")

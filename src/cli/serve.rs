@@ -13,7 +13,7 @@ use super::limits::raise_open_files;
 use super::panics::log_panics;
 use super::passwd;
 use crate::auth::Methods;
-use crate::config::{Loaded, Source, reference};
+use crate::config::{Loaded, Source, mosquitto_page, reference};
 use crate::control::log::{Log, LogHandle, publish_through};
 use crate::control::{
     AccessFiles, Outcome, Passwords, Remote, Secure, Setup, Steps, prepare, run, serve_pages,
@@ -41,6 +41,7 @@ pub fn main() -> ExitCode {
     };
     let done = match invocation.action {
         Action::PrintReference => print(&reference()),
+        Action::PrintMosquittoTable => print(&mosquitto_page()),
         Action::TestConfig => test_config(&invocation.source),
         Action::Serve => serve(invocation),
     };

@@ -1,60 +1,65 @@
-//! The configuration file: TOML text to a checked [`Config`], with every mistake reported.
+//! The configuration file in TOML: text to a [`Config`], with every mistake reported.
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::{Mistake, Mistakes};
+use super::error::Mistake;
 use super::mosquitto;
 use super::nearest::nearest;
 use super::options::{Opt, Problem};
+use super::places::{LISTENER, Places};
+use super::read::{PERSISTENCE, Read};
 use super::schema::Config;
 use super::table::{Listener, global, of_listeners};
 
-/// The section of listeners.
-const LISTENER: &str = "listener";
-
-/// Parses `text`, calling it `file` in messages.
-///
-/// # Errors
-/// Every mistake in the order of the lines; if the text is not TOML, that alone.
-pub(super) fn parse(file: &str, text: &str) -> Result<Config, Mistakes> {
-    let mut reader = Reader { file, text, mistakes: Vec::new() };
-    let table = match DeTable::parse(text) {
-        Ok(table) => table.into_inner(),
-        Err(error) => return Err(reader.not_toml(&error).into()),
-    };
+/// Reads `text`, calling it `file` in messages. If the text is not TOML, that is the only mistake.
+pub(super) fn parse(file: &str, text: &str) -> Read {
+    let mut reader = Reader { file, text, mistakes: Vec::new(), places: Places::default() };
     let mut config = Config::default();
-    for (key, value) in &table {
-        let name = key.get_ref().as_ref();
-        if name == LISTENER {
-            config.listeners = reader.listeners(value);
-        } else if let Some(option) = global().find(|option| option.name == name) {
-            reader.set(option, &mut config, key.span().start, value.get_ref());
-        } else {
-            reader.unknown(key.span().start, name, value.get_ref(), false);
+    match DeTable::parse(text) {
+        Ok(table) => reader.table(table.get_ref(), &mut config),
+        Err(error) => {
+            let mistake = reader.not_toml(&error);
+            reader.mistakes.push(mistake);
         }
     }
-    match reader.mistakes.is_empty() {
-        true => Ok(config),
-        false => {
-            reader.mistakes.sort_by_key(|mistake| mistake.line);
-            Err(Mistakes(reader.mistakes))
-        }
+    let mut warnings = Vec::new();
+    if config.process.persistence {
+        warnings.push(PERSISTENCE.into());
     }
+    Read { config, places: reader.places, mistakes: reader.mistakes, warnings }
 }
 
 struct Reader<'a> {
     file: &'a str,
     text: &'a str,
     mistakes: Vec<Mistake>,
+    places: Places,
 }
 
 impl Reader<'_> {
-    fn mistake(&self, offset: usize, option: &str, what: String, mend: String) -> Mistake {
+    fn table(&mut self, table: &DeTable<'_>, config: &mut Config) {
+        for (key, value) in table {
+            let name = key.get_ref().as_ref();
+            if name == LISTENER {
+                config.listeners = self.listeners(value);
+            } else if let Some(option) = global().find(|option| option.name == name) {
+                self.set(option, config, None, key.span().start, value.get_ref());
+            } else {
+                self.unknown(key.span().start, name, value.get_ref(), false);
+            }
+        }
+    }
+
+    fn line(&self, offset: usize) -> usize {
         let before = &self.text.as_bytes()[..offset.min(self.text.len())];
+        1 + before.iter().filter(|&&byte| byte == b'\n').count()
+    }
+
+    fn mistake(&self, offset: usize, option: &str, what: String, mend: String) -> Mistake {
         Mistake {
             file: self.file.into(),
-            line: 1 + before.iter().filter(|&&byte| byte == b'\n').count(),
+            line: self.line(offset),
             option: option.into(),
             what,
             mend,
@@ -84,7 +89,16 @@ impl Reader<'_> {
         self.mistake(offset, "", format!("this is not TOML: {said}"), mend)
     }
 
-    fn set<T>(&mut self, option: &Opt<T>, target: &mut T, offset: usize, raw: &DeValue<'_>) {
+    fn set<T>(
+        &mut self,
+        option: &Opt<T>,
+        target: &mut T,
+        listener: Option<usize>,
+        offset: usize,
+        raw: &DeValue<'_>,
+    ) {
+        let line = self.line(offset);
+        self.places.note((listener, option.name), self.file, line);
         let Err(Problem { given, meant }) = (option.set)(target, raw, &option.spec) else { return };
         let mut mend = format!("It must be {}", (option.allowed)(&option.spec));
         if let Some(word) = meant {
@@ -104,7 +118,7 @@ impl Reader<'_> {
         } else if !in_listener && of_listeners().any(|option| option.name == name) {
             let mend = "Put it below a line [[listener]]";
             (format!("option '{name}' belongs to a listener"), mend.into())
-        } else if mosquitto::is_unsupported(name) {
+        } else if mosquitto::is_foreign(name) {
             let mend = "Remove it; docs/options.md lists what there is";
             (format!("Mosquitto's option '{name}' is not supported"), mend.into())
         } else {
@@ -127,34 +141,28 @@ impl Reader<'_> {
                 self.report(item.span().start, LISTENER, what, "Write [[listener]]".into());
                 continue;
             };
-            let listener = self.listener(table);
-            if listener.port != 0 && listeners.iter().any(|other| same_socket(other, &listener)) {
-                let what = format!("another listener has port {} already", listener.port);
-                let mend = "Give each listener its own port or bind_address".into();
-                self.report(item.span().start, LISTENER, what, mend);
-            }
+            let line = self.line(item.span().start);
+            self.places.note((Some(listeners.len()), LISTENER), self.file, line);
+            let listener = self.listener(listeners.len(), table);
             listeners.push(listener);
         }
         listeners
     }
 
-    fn listener(&mut self, table: &DeTable<'_>) -> Listener {
+    fn listener(&mut self, index: usize, table: &DeTable<'_>) -> Listener {
         let mut listener = Listener::default();
         for (key, value) in table {
             let name = key.get_ref().as_ref();
             match of_listeners().find(|option| option.name == name) {
                 Some(option) => {
-                    self.set(option, &mut listener, key.span().start, value.get_ref());
+                    let offset = key.span().start;
+                    self.set(option, &mut listener, Some(index), offset, value.get_ref());
                 }
                 None => self.unknown(key.span().start, name, value.get_ref(), true),
             }
         }
         listener
     }
-}
-
-fn same_socket(one: &Listener, other: &Listener) -> bool {
-    one.port == other.port && one.bind_address == other.bind_address
 }
 
 /// The mend for an unknown name: names of the same place first, then of the other.

@@ -18,6 +18,8 @@ pub struct ListenerRuntime {
     pub bind: Bind,
     /// The TCP port; 0 lets the system pick.
     pub port: u16,
+    /// The permissions of its Unix domain socket, if they are not left to the umask.
+    pub unix_socket_mode: Option<u32>,
     /// The network interface it is tied to.
     pub bind_interface: Option<Box<str>>,
     /// The families of addresses it binds.
@@ -198,6 +200,7 @@ impl Config {
             id,
             bind: self.bind(listener),
             port: listener.port as u16,
+            unix_socket_mode: listener.unix_socket_mode.map(|mode| mode as u32),
             bind_interface: listener.bind_interface.as_deref().map(Box::from),
             socket_domain: listener.socket_domain,
             protocol: listener.protocol,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use toml::de::DeValue;
 
-use super::value::{Problem, Spec, Value, strings};
+use super::value::{Problem, Spec, Value, split_words, strings, text};
 
 /// Texts, one or several.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +18,10 @@ impl Value for Texts {
             spec.check_text(text)?;
         }
         Ok(Self(texts.into_iter().map(String::from).collect()))
+    }
+
+    fn read_line(rest: &str, spec: &Spec) -> Result<Self, Problem> {
+        Self::read(&text(rest.trim()), spec)
     }
 
     fn show(&self) -> Option<String> {
@@ -98,11 +102,11 @@ pub struct Networks(pub Vec<Network>);
 
 impl Value for Networks {
     fn read(raw: &DeValue<'_>, _: &Spec) -> Result<Self, Problem> {
-        let parse = |text: &str| {
-            let wrong = || Problem { given: format!("\"{text}\""), meant: None };
-            Network::parse(text).ok_or_else(wrong)
-        };
-        strings(raw)?.into_iter().map(parse).collect::<Result<_, _>>().map(Self)
+        strings(raw)?.into_iter().map(Self::one).collect::<Result<_, _>>().map(Self)
+    }
+
+    fn read_line(rest: &str, _: &Spec) -> Result<Self, Problem> {
+        split_words(rest).map(Self::one).collect::<Result<_, _>>().map(Self)
     }
 
     fn show(&self) -> Option<String> {
@@ -112,6 +116,13 @@ impl Value for Networks {
 
     fn allowed(_: &Spec) -> String {
         "a list of addresses and networks, such as [\"192.0.2.7\", \"10.0.0.0/8\", \"::1\"]".into()
+    }
+}
+
+impl Networks {
+    fn one(text: &str) -> Result<Network, Problem> {
+        let wrong = || Problem { given: format!("\"{text}\""), meant: None };
+        Network::parse(text).ok_or_else(wrong)
     }
 }
 

@@ -85,7 +85,10 @@ impl Value for LogTypes {
         let words = Self::words();
         let mut set = Self::NONE;
         for text in strings(raw)? {
-            set.0 |= word(text, &words)?.0;
+            match word(text, &words)? {
+                Self::NONE => set = Self::NONE,
+                more => set.0 |= more.0,
+            }
         }
         Ok(set)
     }

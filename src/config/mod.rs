@@ -16,6 +16,7 @@
 pub mod options;
 pub mod table;
 
+mod checks;
 mod duration;
 mod error;
 mod file;
@@ -24,6 +25,8 @@ mod lists;
 mod log;
 mod mosquitto;
 mod nearest;
+mod places;
+mod read;
 mod reference;
 mod reload;
 mod runtime;
@@ -39,6 +42,7 @@ pub use listeners::{
 };
 pub use lists::Network;
 pub use log::{LogDest, LogDests, LogFormat, LogType, LogTypes, TimeFormat};
+pub use mosquitto::{PAGE_BEGIN, PAGE_END, page as mosquitto_page};
 pub use reference::reference;
 pub use reload::Changes;
 pub use runtime::{

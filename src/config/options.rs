@@ -44,6 +44,10 @@ pub struct Opt<T> {
     pub allowed: fn(&Spec) -> String,
     /// Checks a TOML value and stores it.
     pub set: fn(&mut T, &DeValue<'_>, &Spec) -> Result<(), Problem>,
+    /// Checks what follows the name on a line of Mosquitto's format and stores it.
+    pub set_line: fn(&mut T, &str, &Spec) -> Result<(), Problem>,
+    /// Whether it is a text, of which Mosquitto takes a second line for a mistake.
+    pub is_text: bool,
     /// The value in TOML; `None` when it is unset.
     pub show: fn(&T) -> Option<String>,
     /// Copies the value from the second to the first.
@@ -100,6 +104,11 @@ macro_rules! options {
                         $place.$name = $crate::config::options::Value::read(raw, spec)?;
                         Ok(())
                     },
+                    set_line: |$root, rest, spec| {
+                        $place.$name = $crate::config::options::Value::read_line(rest, spec)?;
+                        Ok(())
+                    },
+                    is_text: <$type as $crate::config::options::Value>::TEXT,
                     show: |$root| $crate::config::options::Value::show(&$place.$name),
                     copy: |$root, other| {
                         let value = { let $root = other; $place.$name.clone() };

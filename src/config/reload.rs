@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn every_global_option_copies_its_own_value() {
         let sample = super::super::file::tests::samples();
-        let next = super::super::file::parse("t", &sample).expect("samples are valid");
+        let next = super::super::file::tests::parse("t", &sample).expect("samples are valid");
         let mut config = running();
         for option in global() {
             assert!(!option.same(&config, &next), "{} has no sample of its own", option.name);

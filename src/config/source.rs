@@ -1,13 +1,15 @@
 //! Where a configuration comes from: a file and what the command line says.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use super::checks::check;
 use super::error::{Mistake, Mistakes};
-use super::file;
 use super::log::LogTypes;
+use super::read::Read;
 use super::schema::Config;
 use super::table::Listener;
+use super::{file, mosquitto};
 
 /// The port of MQTT over TCP.
 const DEFAULT_PORT: u16 = 1883;
@@ -21,6 +23,8 @@ pub struct Source {
     pub ports: Vec<u16>,
     /// Log everything.
     pub verbose: bool,
+    /// Log nothing, whatever else says what to log.
+    pub quiet: bool,
     /// How many shards to run.
     pub shards: Option<i64>,
 }
@@ -40,12 +44,13 @@ impl Source {
     /// # Errors
     /// All mistakes of the file, or that it cannot be read.
     pub fn load(&self) -> Result<Loaded, Mistakes> {
-        let mut config = match &self.file {
-            Some(_) => self.parse_file()?,
-            None => Config::default(),
+        let Read { mut config, places, mut mistakes, mut warnings } = match &self.file {
+            Some(path) => read_file(path)?,
+            None => Read::default(),
         };
-        let mut warnings = Vec::new();
-        if self.verbose {
+        if self.quiet {
+            config.logging.log_type = LogTypes::NONE;
+        } else if self.verbose {
             config.logging.log_type = LogTypes::ALL;
         }
         if self.shards.is_some() {
@@ -57,20 +62,12 @@ impl Source {
         } else if !self.ports.is_empty() {
             warnings.push("--port is ignored, because the configuration has a listener.".into());
         }
+        mistakes.extend(check(&config).into_iter().map(|fault| places.mistake(fault)));
+        if !mistakes.is_empty() {
+            sort(&mut mistakes);
+            return Err(Mistakes(mistakes));
+        }
         Ok(Loaded { config, warnings })
-    }
-
-    fn parse_file(&self) -> Result<Config, Mistakes> {
-        let path = self.file.as_deref().unwrap_or("".as_ref());
-        let name = path.display().to_string();
-        let text = fs::read_to_string(path).map_err(|error| Mistake {
-            file: name.clone(),
-            line: 0,
-            option: String::new(),
-            what: format!("the configuration file cannot be read: {error}"),
-            mend: "Check its name and permissions".into(),
-        })?;
-        file::parse(&name, &text)
     }
 
     fn local_listeners(&self) -> Vec<Listener> {
@@ -78,6 +75,34 @@ impl Source {
         let listener = |port: &u16| Listener { port: i64::from(*port), ..Listener::default() };
         ports.iter().map(listener).collect()
     }
+}
+
+fn read_file(path: &Path) -> Result<Read, Mistakes> {
+    let name = path.display().to_string();
+    let unreadable = |what: String, mend: &str| Mistake {
+        file: name.clone(),
+        line: 0,
+        option: String::new(),
+        what,
+        mend: mend.into(),
+    };
+    let bytes = fs::read(path).map_err(|error| {
+        let what = format!("the configuration file cannot be read: {error}");
+        unreadable(what, "Check its name and permissions")
+    })?;
+    if !mosquitto::is_toml(&name, &String::from_utf8_lossy(&bytes)) {
+        return Ok(mosquitto::parse(&name, &bytes));
+    }
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|_| unreadable("the file is not UTF-8 text".into(), "Write it in UTF-8"))?;
+    Ok(file::parse(&name, text))
+}
+
+/// Puts mistakes into the order of the lines, file by file.
+fn sort(mistakes: &mut [Mistake]) {
+    let files: Vec<String> = mistakes.iter().map(|mistake| mistake.file.clone()).collect();
+    let first = |file: &String| files.iter().position(|other| other == file);
+    mistakes.sort_by_cached_key(|mistake| (first(&mistake.file), mistake.line));
 }
 
 #[cfg(test)]

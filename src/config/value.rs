@@ -83,10 +83,45 @@ impl Problem {
 pub trait Value: Sized + Clone {
     /// Reads a TOML value that must be within `spec`.
     fn read(raw: &DeValue<'_>, spec: &Spec) -> Result<Self, Problem>;
+    /// Reads what follows an option's name on a line of Mosquitto's format: one word, unless the
+    /// type says otherwise.
+    fn read_line(rest: &str, spec: &Spec) -> Result<Self, Problem> {
+        Self::read(&text(first_word(rest)), spec)
+    }
     /// The value in TOML; `None` when it is unset.
     fn show(&self) -> Option<String>;
     /// "an integer from 0 to 2": completes "it must be …".
     fn allowed(spec: &Spec) -> String;
+    /// Whether it is a text, of which Mosquitto takes a second line for a mistake.
+    const TEXT: bool = false;
+}
+
+/// A text as a TOML value.
+pub(super) fn text(text: &str) -> DeValue<'_> {
+    DeValue::String(text.into())
+}
+
+/// The first word of the rest of a line in Mosquitto's format.
+pub(super) fn first_word(rest: &str) -> &str {
+    rest.split(' ').find(|word| !word.is_empty()).unwrap_or("")
+}
+
+/// The words of the rest of a line, between blanks, tabs and commas.
+pub(super) fn split_words(rest: &str) -> impl Iterator<Item = &str> {
+    rest.split([' ', ',', '\t']).filter(|word| !word.is_empty())
+}
+
+/// An integer as C's `strtol` reads it with base 0: decimal, `0x` hexadecimal, `0` octal.
+fn strtol(word: &str) -> Option<i64> {
+    let unsigned = word.strip_prefix(['+', '-']).unwrap_or(word);
+    let (digits, radix) = match unsigned.strip_prefix('0') {
+        Some(rest) if rest.starts_with(['x', 'X']) => (&rest[1..], 16),
+        Some(rest) if !rest.is_empty() => (rest, 8),
+        _ => (unsigned, 10),
+    };
+    let digits = digits.bytes().all(|byte| byte.is_ascii_alphanumeric()).then_some(digits)?;
+    let value = i64::from_str_radix(digits, radix).ok()?;
+    Some(if word.starts_with('-') { -value } else { value })
 }
 
 /// The value as the operator wrote it, with its type where that is what went wrong.
@@ -113,6 +148,14 @@ impl Value for bool {
         raw.as_bool().ok_or_else(|| Problem::with(raw))
     }
 
+    fn read_line(rest: &str, _: &Spec) -> Result<Self, Problem> {
+        match first_word(rest) {
+            "true" | "1" => Ok(true),
+            "false" | "0" => Ok(false),
+            other => Err(Problem { given: format!("\"{other}\""), meant: None }),
+        }
+    }
+
     fn show(&self) -> Option<String> {
         Some(self.to_string())
     }
@@ -127,6 +170,13 @@ impl Value for i64 {
         integer(raw)
             .filter(|n| (spec.min..=spec.max).contains(n) || (*n == 0 && spec.zero.is_some()))
             .ok_or_else(|| Problem::with(raw))
+    }
+
+    fn read_line(rest: &str, spec: &Spec) -> Result<Self, Problem> {
+        let word = first_word(rest);
+        strtol(word)
+            .filter(|n| (spec.min..=spec.max).contains(n) || (*n == 0 && spec.zero.is_some()))
+            .ok_or_else(|| Problem { given: format!("\"{word}\""), meant: None })
     }
 
     fn show(&self) -> Option<String> {
@@ -155,6 +205,12 @@ impl Value for String {
         Ok(text.into())
     }
 
+    fn read_line(rest: &str, spec: &Spec) -> Result<Self, Problem> {
+        Self::read(&text(rest.trim()), spec)
+    }
+
+    const TEXT: bool = true;
+
     fn show(&self) -> Option<String> {
         Some(format!("{self:?}"))
     }
@@ -172,6 +228,12 @@ impl<T: Value> Value for Option<T> {
     fn read(raw: &DeValue<'_>, spec: &Spec) -> Result<Self, Problem> {
         T::read(raw, spec).map(Some)
     }
+
+    fn read_line(rest: &str, spec: &Spec) -> Result<Self, Problem> {
+        T::read_line(rest, spec).map(Some)
+    }
+
+    const TEXT: bool = T::TEXT;
 
     fn show(&self) -> Option<String> {
         self.as_ref().and_then(T::show)
@@ -237,4 +299,23 @@ pub(super) fn strings<'v>(raw: &'v DeValue<'_>) -> Result<Vec<&'v str>, Problem>
     list.iter()
         .map(|item| item.get_ref().as_str().ok_or_else(|| Problem::with(item.get_ref())))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_are_read_as_c_reads_them() {
+        for (word, value) in
+            [("10", 10), ("0", 0), ("-0", 0), ("0x1F", 31), ("010", 8), ("-3", -3), ("+7", 7)]
+        {
+            assert_eq!(strtol(word), Some(value), "{word}");
+        }
+        for word in
+            ["", "-", "0x", "08", "10k", "1_000", "--1", "+-1", "0x-1", "9999999999999999999"]
+        {
+            assert_eq!(strtol(word), None, "{word}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use toml::de::DeValue;
 
-use super::value::{Problem, Spec, Value, integer, one_of, word};
+use super::value::{Problem, Spec, Value, integer, one_of, split_words, word};
 
 /// Declares an enum whose variants are written as words in the configuration.
 macro_rules! words {
@@ -146,6 +146,17 @@ impl Value for Versions {
         }
         if set.0 == 0 {
             return Err(Problem { given: "empty".into(), meant: None });
+        }
+        Ok(set)
+    }
+
+    fn read_line(rest: &str, _: &Spec) -> Result<Self, Problem> {
+        let mut set = Self(0);
+        for word in split_words(rest) {
+            match word {
+                "3" | "4" | "5" => set.0 |= 1 << (word.as_bytes()[0] - b'0'),
+                _ => return Err(Problem { given: format!("\"{word}\""), meant: None }),
+            }
         }
         Ok(set)
     }

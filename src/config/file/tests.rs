@@ -1,7 +1,18 @@
 //! Every option is read, and every mistake is told in full.
 
+use super::parse as read;
 use super::*;
+use crate::config::checks::check;
+use crate::config::error::Mistakes;
 use crate::config::options::Spec;
+
+/// The configuration, or its mistakes in the order of the lines.
+pub(in crate::config) fn parse(file: &str, text: &str) -> Result<Config, Mistakes> {
+    let Read { config, places, mut mistakes, .. } = read(file, text);
+    mistakes.extend(check(&config).into_iter().map(|fault| places.mistake(fault)));
+    mistakes.sort_by_key(|mistake| mistake.line);
+    if mistakes.is_empty() { Ok(config) } else { Err(Mistakes(mistakes)) }
+}
 
 /// A value other than the default for each global option.
 const GLOBAL_SAMPLES: &[(&str, &str)] = &[
@@ -9,6 +20,9 @@ const GLOBAL_SAMPLES: &[(&str, &str)] = &[
     ("pin_shards", "true"),
     ("memory_limit", "1_000_000"),
     ("sys_interval", "60"),
+    ("persistence", "true"),
+    ("pid_file", "\"/run/pondhawk.pid\""),
+    ("user", "\"mqtt\""),
     ("shutdown_timeout", "3"),
     ("allow_anonymous", "true"),
     ("password_file", "\"/etc/pondhawk/passwd\""),
@@ -25,10 +39,13 @@ const GLOBAL_SAMPLES: &[(&str, &str)] = &[
     ("max_connect_packet_size", "0x1000"),
     ("max_unauthenticated_per_address", "8"),
     ("max_keepalive", "600"),
+    ("global_max_connections", "1000"),
+    ("global_max_clients", "2000"),
     ("persistent_client_expiration", "\"2d\""),
     ("server_reference", "\"other.example:1883\""),
     ("response_information", "\"answers/\""),
     ("max_packet_size", "2_000_000"),
+    ("message_size_limit", "65536"),
     ("receive_maximum", "50"),
     ("strict", "true"),
     ("max_user_properties", "10"),
@@ -38,9 +55,11 @@ const GLOBAL_SAMPLES: &[(&str, &str)] = &[
     ("max_queued_messages", "0"),
     ("max_queued_bytes", "1048576"),
     ("queue_qos0_messages", "true"),
+    ("upgrade_outgoing_qos", "true"),
     ("queue_full_policy", "\"drop-oldest\""),
     ("max_qos0_buffer_bytes", "0"),
     ("retain_available", "false"),
+    ("retain_expiry_interval", "5"),
     ("wildcard_subscription_available", "false"),
     ("subscription_identifiers_available", "false"),
     ("shared_subscription_available", "false"),
@@ -63,6 +82,7 @@ const LISTENER_SAMPLES: &[(&str, &str)] = &[
     ("port", "0"),
     ("bind_address", "\"::1\""),
     ("unix_socket", "\"/run/pondhawk/socket\""),
+    ("unix_socket_mode", "0o660"),
     ("bind_interface", "\"eth0\""),
     ("socket_domain", "\"ipv4\""),
     ("protocol", "\"websockets\""),
@@ -129,7 +149,9 @@ fn every_global_option_is_read() {
 fn every_listener_option_is_read() {
     assert_eq!(LISTENER_SAMPLES.len(), of_listeners().count());
     let text = format!("[[listener]]\n{}", lines(LISTENER_SAMPLES));
-    let config = parse("p.toml", &text).expect("the samples are valid");
+    // The samples do not go together, so they are not checked against each other.
+    let Read { config, mistakes, .. } = read("p.toml", &text);
+    assert_eq!(mistakes, []);
     for option in of_listeners() {
         assert!(!option.same(&config.listeners[0], &Listener::default()), "{}", option.name);
     }

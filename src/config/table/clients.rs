@@ -24,6 +24,15 @@ options! {
     max_keepalive: i64 = 0, Spec::between(0, 65_535).unit("seconds").zero("no limit"),
         Applied, Mosquitto;
 
+    /// How many connections the broker may have at a time; -1 and 0 mean no limit.
+    global_max_connections: i64 = -1,
+        Spec::between(-1, 4_294_967_294).unit("connections"), Applied, Mosquitto;
+
+    /// How many Sessions the broker may have, of connected Clients and of others; -1 and 0 mean no
+    /// limit. Beyond it a Client without a Session is refused.
+    global_max_clients: i64 = -1,
+        Spec::between(-1, 4_294_967_294).unit("Sessions"), Applied, Mosquitto;
+
     /// How long the Session of a Client that is not connected is kept. It caps the Session Expiry
     /// Interval of MQTT 5 Clients and ends the Sessions of older ones.
     persistent_client_expiration: Expiry = Expiry(None), Spec::ANY, Applied, Mosquitto;

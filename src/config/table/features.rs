@@ -11,6 +11,12 @@ options! {
     /// Whether messages may be retained. A Client that retains one regardless is disconnected.
     retain_available: bool = true, Spec::ANY, Applied, Mosquitto;
 
+    /// How often Retained Messages are looked through for those whose Message Expiry Interval has
+    /// passed. Whatever this says, none is sent after that.
+    retain_expiry_interval: i64 = 0,
+        Spec::between(1, 10_000_000).unit("minutes").zero("the broker's own pace"),
+        Applied, Mosquitto;
+
     /// Whether Topic Filters may have wildcards.
     wildcard_subscription_available: bool = true, Spec::ANY, Applied, Pondhawk;
 

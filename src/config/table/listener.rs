@@ -28,6 +28,11 @@ options! {
         // The system's own limit on such names.
         Spec::bytes_long(1, 107).unset("TCP"), Applied, Pondhawk;
 
+    /// The permissions of the Unix domain socket, best written in octal such as `0o660`.
+    unix_socket_mode: Option<i64> = None,
+        Spec::between(0, 0o777).unset("those that the umask of the process leaves"),
+        Applied, Pondhawk;
+
     /// The network interface that connections have to come in by.
     bind_interface: Option<String> = None,
         // IFNAMSIZ without its final null.

@@ -27,6 +27,20 @@ options! {
     sys_interval: i64 = 10,
         Spec::between(0, 65_535).unit("seconds").zero("no such topics"), Applied, Mosquitto;
 
+    /// Whether Sessions and Retained Messages are kept over a restart. This version keeps them in
+    /// memory only and says so in a warning.
+    persistence: bool = false, Spec::ANY, Applied, Mosquitto;
+
+    /// The file that the number of the process is written to.
+    pid_file: Option<String> = None,
+        Spec::bytes_long(1, super::security::PATH_MAX).unset("none is written"),
+        Restart, Mosquitto;
+
+    /// The user that a broker started as root goes on as, once its files and ports are open.
+    user: Option<String> = None,
+        Spec::bytes_long(1, 255).unset("`mosquitto`, or `nobody` where there is no such user"),
+        Restart, Mosquitto;
+
     /// How long connections may take to send what they still hold when the broker is told to
     /// stop.
     shutdown_timeout: i64 = 10, Spec::between(0, 3600).unit("seconds"), Applied, Pondhawk;

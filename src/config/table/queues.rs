@@ -31,6 +31,10 @@ options! {
     /// Whether QoS 0 messages are kept for a Client that is not connected.
     queue_qos0_messages: bool = false, Spec::ANY, Applied, Mosquitto;
 
+    /// Whether a message goes out with the QoS of the subscription even where it was published
+    /// with a lower one. MQTT does not allow for that.
+    upgrade_outgoing_qos: bool = false, Spec::ANY, Applied, Mosquitto;
+
     /// What gives way when a queue is full: the new message, the oldest one, or the Client.
     queue_full_policy: QueueFullPolicy = QueueFullPolicy::DropNewest, Spec::ANY, Applied, Pondhawk;
 
