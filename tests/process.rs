@@ -62,6 +62,8 @@ impl Broker {
     fn start(file: &ConfigFile) -> Self {
         let mut child = pondhawk()
             .args(["-c", file.path(), "--shards", "1"])
+            // A broker started as root gives up its rights, and could not read the file again.
+            .env("PUID", "0")
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program runs");

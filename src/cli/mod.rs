@@ -8,7 +8,11 @@ mod limits;
 mod panics;
 mod passwd;
 mod passwd_file;
+mod pid_file;
+mod privileges;
+mod program;
 mod serve;
+mod signal;
 
 pub use args::{Action, Invocation};
 pub use serve::main;

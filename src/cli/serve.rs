@@ -8,22 +8,32 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::thread;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
 use super::args::{Action, Invocation};
 use super::limits::raise_open_files;
 use super::panics::log_panics;
 use super::passwd;
+use super::pid_file::PidFile;
+use super::privileges::{self, Target};
+use super::program::Program;
+use super::signal;
 use crate::auth::Methods;
-use crate::config::{Loaded, Source, mosquitto_page, reference};
+use crate::config::{Loaded, LogDest, Mistakes, Source, mosquitto_page, reference};
 use crate::control::log::{Log, LogHandle, publish_through};
 use crate::control::{
-    AccessFiles, Outcome, Passwords, Remote, Secure, Setup, Steps, prepare, run, serve_pages,
+    AccessFiles, Fresh, Outcome, Passwords, Remote, Secure, Setup, Steps, open_all, prepare, run,
+    serve_pages,
 };
 use crate::shard::{Settings, Shards};
+
+/// Mosquitto's exit code for everything that is wrong with flags or configuration.
+const MOSQUITTO_INVALID: u8 = 3;
 
 /// Runs the program on the process's arguments.
 ///
 /// Exits with 0 after an orderly stop, and with 1 after any error and when it was stopped a second
-/// time.
+/// time. Called as Mosquitto it exits with 3 where that does.
 pub fn main() -> ExitCode {
     let mut words = std::env::args_os();
     // Under that tool's name, say by a link, the program is that tool.
@@ -33,19 +43,47 @@ pub fn main() -> ExitCode {
     }
     let invocation = match Invocation::parse(std::env::args_os()) {
         Ok(invocation) => invocation,
-        Err(text) => {
-            // Nobody is left to tell if this cannot be printed.
-            let _ = text.print();
-            return if text.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
-        }
+        Err(text) => return misunderstood(&text),
     };
+    let program = invocation.program;
+    let source = &invocation.source;
     let done = match invocation.action {
         Action::PrintReference => print(&reference()),
         Action::PrintMosquittoTable => print(&mosquitto_page()),
-        Action::TestConfig => test_config(&invocation.source),
+        Action::TestConfig => test_config(program, source),
+        Action::ShowConfig(extent) => load(source).and_then(|it| print(&it.config.to_toml(extent))),
+        Action::ConvertConfig => convert_config(source),
+        Action::Signal(errand, whom) => signal::send(errand, whom)
+            .map_err(|error| refuse(format!("The signal cannot be sent: {error}.")))
+            .and_then(|count| print(&format!("Told {count} process(es).\n"))),
         Action::Serve => serve(invocation),
     };
-    done.unwrap_or(ExitCode::FAILURE)
+    done.unwrap_or_else(|Refused| failure(program))
+}
+
+fn failure(program: Program) -> ExitCode {
+    match program {
+        Program::Pondhawk => ExitCode::FAILURE,
+        Program::Mosquitto => ExitCode::from(MOSQUITTO_INVALID),
+    }
+}
+
+/// Says what is wrong with the command line, or the help or version that was asked for.
+fn misunderstood(text: &clap::Error) -> ExitCode {
+    let words: Vec<_> = std::env::args_os().take(1).collect();
+    let program = Program::of(&mut words.clone());
+    // Nobody is left to tell if this cannot be printed.
+    let _ = match (program, text.kind(), text.get(ContextKind::InvalidArg)) {
+        (Program::Mosquitto, ErrorKind::UnknownArgument, Some(ContextValue::String(flag))) => {
+            writeln!(io::stderr(), "Error: Unknown option '{flag}'.")
+        }
+        _ => text.print(),
+    };
+    match program {
+        Program::Pondhawk if !text.use_stderr() => ExitCode::SUCCESS,
+        // Mosquitto counts a question for its help among what it cannot run with.
+        _ => failure(program),
+    }
 }
 
 /// Something failed and was said on standard error.
@@ -66,44 +104,117 @@ fn load(source: &Source) -> Result<Loaded, Refused> {
     source.load().map_err(refuse)
 }
 
-fn test_config(source: &Source) -> Result<ExitCode, Refused> {
-    let loaded = load(source)?;
-    for warning in loaded.warnings {
+fn test_config(program: Program, source: &Source) -> Result<ExitCode, Refused> {
+    let loaded = load(source)?.ready().map_err(refuse)?;
+    warn(&loaded);
+    match program {
+        Program::Pondhawk => print("configuration OK\n"),
+        Program::Mosquitto => print("Configuration file is OK.\n"),
+    }
+}
+
+/// Says on standard error what the operator should know about a configuration.
+fn warn(loaded: &Loaded) {
+    for warning in &loaded.warnings {
         // A warning that cannot be printed changes nothing about the configuration.
         let _ = writeln!(io::stderr(), "Warning: {warning}");
     }
-    print("configuration OK\n")
 }
 
+fn convert_config(source: &Source) -> Result<ExitCode, Refused> {
+    let loaded = load(source)?;
+    let mut text = String::from("# Written by `pondhawk config convert`.\n");
+    for warning in &loaded.warnings {
+        text.push_str(&format!("# {warning}\n"));
+    }
+    text.push('\n');
+    text.push_str(&loaded.config.to_toml(crate::config::Extent::Changed));
+    print(&text)
+}
+
+/// What is ready before there is a log or a second thread.
+struct Prepared {
+    loaded: Loaded,
+    cores: usize,
+    steps: Steps,
+    settings: Arc<Settings>,
+    target: Target,
+    /// Sentences about the start that wait for the log.
+    notes: Vec<String>,
+    open_files: Option<u64>,
+}
+
+/// Starts the broker. What can be wrong is looked for before it leaves the terminal.
 fn serve(invocation: Invocation) -> Result<ExitCode, Refused> {
-    let loaded = load(&invocation.source)?;
-    if invocation.daemon {
+    let Invocation { program, source, daemon, .. } = invocation;
+    let prepared = prepare_start(&source)?;
+    let fresh = open_all(&prepared.settings.runtime.listeners);
+    let pid_path = prepared.loaded.config.process.pid_file.clone();
+    if daemon {
+        let fresh = fresh.as_ref().map_err(|error| error.to_string());
+        if let Err(error) = fresh {
+            return Err(refuse(format!("Error: {error}")));
+        }
         // Before any thread: threads do not survive the fork. The working directory stays, since
         // paths in the configuration may be relative.
         nix::unistd::daemon(true, false)
             .map_err(|error| refuse(format!("Cannot go to the background: {error}.")))?;
     }
-    let log = Log::start(PROGRAM, &loaded.config.logging)
+    let pid_file = pid_path.map(|path| {
+        PidFile::write(path.as_ref())
+            .map_err(|error| refuse(format!("The pid_file {path} cannot be written: {error}.")))
+    });
+    let pid_file = pid_file.transpose()?;
+    let log = Log::start(program.name(), &prepared.loaded.config.logging)
         .map_err(|error| refuse(format!("The log_dest cannot be opened: {error}.")))?;
     tracing::subscriber::set_global_default(log.subscriber).map_err(refuse)?;
     log_panics();
-    let code = start(invocation.source, loaded, log.handle);
+    announce(program, &source, &prepared);
+    let code = match fresh {
+        Ok(fresh) => start(program, source, prepared, fresh, log.handle),
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
+    };
+    drop(pid_file);
     // Writes what the log still holds.
     drop(log.guard);
     Ok(code)
 }
 
-fn start(source: Source, loaded: Loaded, log: LogHandle) -> ExitCode {
-    announce(&source, &loaded);
+fn prepare_start(source: &Source) -> Result<Prepared, Refused> {
+    let loaded = load(source)?.ready().map_err(refuse)?;
+    let (target, note) =
+        privileges::target(loaded.config.process.user.as_deref()).map_err(refuse)?;
+    privileges::set_umask().map_err(refuse)?;
+    let open_files = raise_open_files();
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let steps = steps();
-    let settings = match prepare(&steps, loaded.config.compile(cores)) {
-        Ok(settings) => settings,
-        Err(mistakes) => {
-            mistakes.0.iter().for_each(|mistake| tracing::error!("{mistake}"));
-            return ExitCode::FAILURE;
+    let settings = prepare(&steps, loaded.config.compile(cores))
+        .map_err(|mistakes: Mistakes| refuse(mistakes))?;
+    let notes = note.into_iter().collect();
+    Ok(Prepared { loaded, cores, steps, settings, target, notes, open_files })
+}
+
+fn start(
+    program: Program,
+    source: Source,
+    prepared: Prepared,
+    fresh: Vec<Fresh>,
+    log: LogHandle,
+) -> ExitCode {
+    let Prepared { loaded, cores, steps, settings, target, .. } = prepared;
+    for dest in &loaded.config.logging.log_dest.0 {
+        if let LogDest::File(path) = dest {
+            privileges::give(path, &target);
         }
-    };
+    }
+    // All that needs root is open.
+    if let Err(error) = privileges::drop_to(&target) {
+        tracing::error!("{error}");
+        return ExitCode::FAILURE;
+    }
     let started =
         methods(&settings).and_then(|methods| Shards::start_with(Arc::clone(&settings), methods));
     let shards = match started {
@@ -124,6 +235,8 @@ fn start(source: Source, loaded: Loaded, log: LogHandle) -> ExitCode {
         config: loaded.config,
         settings,
         steps,
+        program: program.name(),
+        fresh,
         cores,
         log,
         exporters: Rc::new(Vec::new),
@@ -133,10 +246,7 @@ fn start(source: Source, loaded: Loaded, log: LogHandle) -> ExitCode {
         return ExitCode::FAILURE;
     }
     shards.join();
-    match outcome {
-        Outcome::Clean | Outcome::TimedOut(_) => ExitCode::SUCCESS,
-        Outcome::NotListening(_) | Outcome::Forced => ExitCode::FAILURE,
-    }
+    ExitCode::SUCCESS
 }
 
 /// What has to be read and checked before a configuration comes into force.
@@ -151,21 +261,18 @@ fn methods(settings: &Settings) -> io::Result<Methods> {
     Ok(methods)
 }
 
-/// The name in the system's log.
-const PROGRAM: &str = env!("CARGO_PKG_NAME");
-
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-fn announce(source: &Source, loaded: &Loaded) {
-    tracing::info!(target: "notice", "pondhawk version {VERSION} starting");
+fn announce(program: Program, source: &Source, prepared: &Prepared) {
+    tracing::info!(target: "notice", "{} version {VERSION} starting", program.name());
     match &source.file {
         Some(file) => tracing::info!("Config loaded from {}.", file.display()),
         None => tracing::info!("Using default config."),
     }
-    if let Some(files) = raise_open_files() {
+    if let Some(files) = prepared.open_files {
         tracing::info!("Up to {files} files can be open, one for each connection.");
     }
-    if loaded.config.local_only {
+    if prepared.loaded.config.local_only {
         tracing::info!(
             target: "notice",
             "Starting in local only mode. Connections will only be possible from clients running \
@@ -176,5 +283,9 @@ fn announce(source: &Source, loaded: &Loaded) {
             "Create a configuration file which defines a listener to allow remote access."
         );
     }
-    loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    if let Target::User { name, .. } = &prepared.target {
+        tracing::info!("Going on as user {name}.");
+    }
+    let warnings = prepared.loaded.warnings.iter().chain(&prepared.notes);
+    warnings.for_each(|warning| tracing::warn!("{warning}"));
 }

@@ -34,6 +34,7 @@ mod schema;
 mod source;
 mod value;
 mod words;
+mod write;
 
 pub use error::{Mistake, Mistakes};
 pub use listeners::{
@@ -42,7 +43,7 @@ pub use listeners::{
 };
 pub use lists::Network;
 pub use log::{LogDest, LogDests, LogFormat, LogType, LogTypes, TimeFormat};
-pub use mosquitto::{PAGE_BEGIN, PAGE_END, page as mosquitto_page};
+pub use mosquitto::{options as mosquitto_options, page as mosquitto_page};
 pub use reference::reference;
 pub use reload::Changes;
 pub use runtime::{
@@ -55,3 +56,4 @@ pub use words::{
     ListenerProtocol, ProxyVersion, QueueFullPolicy, SharedStrategy, SocketDomain, TlsVersion,
     Versions,
 };
+pub use write::Extent;

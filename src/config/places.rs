@@ -20,6 +20,22 @@ impl Places {
         self.0.insert(key, (file.into(), line)).is_none()
     }
 
+    /// Whether an option stands somewhere.
+    pub(super) fn has(&self, key: (Option<usize>, &str)) -> bool {
+        self.0.keys().any(|(listener, name)| (*listener, *name) == key)
+    }
+
+    /// Forgets a listener; those behind it move up.
+    pub(super) fn remove_listener(&mut self, index: usize) {
+        let places = std::mem::take(&mut self.0);
+        let moved = places.into_iter().filter_map(|((listener, name), place)| match listener {
+            Some(own) if own == index => None,
+            Some(other) if other > index => Some(((Some(other - 1), name), place)),
+            _ => Some(((listener, name), place)),
+        });
+        self.0 = moved.collect();
+    }
+
     /// A mistake about an option, at its line, or at that of its listener.
     pub(super) fn mistake(&self, fault: Fault) -> Mistake {
         let Fault { listener, option, what, mend } = fault;

@@ -1,5 +1,6 @@
 //! The configuration as the data plane reads it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::listeners::ListenerRuntime;
@@ -12,6 +13,10 @@ pub const UNLIMITED: u64 = u64::MAX;
 /// The largest Control Packet the protocol can express: a fixed header of five bytes and the
 /// largest Remaining Length [MQTT-1.5.5].
 const LARGEST_PACKET: u32 = 5 + 268_435_455;
+
+/// How often expired Retained Messages are looked for when nothing is configured: often enough
+/// that they hold no memory for long, seldom enough to cost nothing.
+const RETAINED_SWEEP_MS: u64 = 1000;
 
 /// Everything the shards need to know; replaced as a whole on a reload.
 #[derive(Clone, Debug)]
@@ -26,6 +31,10 @@ pub struct Runtime {
     pub memory_limit: u64,
     /// Milliseconds that connections have to send what they hold when the broker stops.
     pub shutdown_timeout_ms: u64,
+    /// Sessions of the whole broker.
+    pub sessions_max: u64,
+    /// File that takes the keys of TLS connections, for looking into them.
+    pub tls_keylog: Option<PathBuf>,
     /// Until CONNECT is complete.
     pub connect: ConnectLimits,
     /// What one packet may be.
@@ -59,6 +68,8 @@ pub struct ConnectLimits {
     pub timeout_ms: u64,
     /// The largest CONNECT in bytes, the whole packet.
     pub packet_size: u32,
+    /// Connections of the whole broker; `u32::MAX` is no limit.
+    pub connections: u32,
     /// Connections of one address that may wait for their CONNECT; `u32::MAX` is no limit.
     pub per_address: u32,
     /// The longest Keep Alive in seconds; 0 is no limit and then allows a Keep Alive of 0.
@@ -74,6 +85,8 @@ pub struct PacketLimits {
     pub announce_maximum: bool,
     /// The Receive Maximum told to Clients; at least 1.
     pub receive_maximum: u16,
+    /// The largest payload routed, in bytes.
+    pub payload_size: u64,
     /// Whether exceeding the Receive Maximum ends the connection.
     pub strict: bool,
     /// User Properties a packet may carry.
@@ -93,6 +106,8 @@ pub struct SessionLimits {
     pub queued_bytes: u64,
     /// Whether QoS 0 messages wait for a Client that is not connected.
     pub queue_qos0: bool,
+    /// Whether a subscription's QoS counts even where the message was published with a lower one.
+    pub upgrade_qos: bool,
     /// What gives way when the queue is full.
     pub queue_full: QueueFullPolicy,
     /// Unsent output in bytes above which QoS 0 is dropped.
@@ -106,6 +121,8 @@ pub struct SessionLimits {
 pub struct Features {
     /// Retained Messages.
     pub retain: bool,
+    /// Milliseconds from one look for expired Retained Messages to the next.
+    pub retained_sweep_ms: u64,
     /// Wildcards in Topic Filters.
     pub wildcards: bool,
     /// Subscription Identifiers.
@@ -156,6 +173,8 @@ impl Config {
             connection_messages: self.logging.connection_messages,
             memory_limit: limit(self.process.memory_limit),
             shutdown_timeout_ms: self.process.shutdown_timeout as u64 * 1000,
+            sessions_max: limit(self.clients.global_max_clients.max(0)),
+            tls_keylog: self.tls_keylog.clone(),
             connect: self.connect_limits(),
             packets: self.packet_limits(),
             session: self.session_limits(),
@@ -176,6 +195,7 @@ impl Config {
         ConnectLimits {
             timeout_ms: clients.connect_timeout as u64 * 1000,
             packet_size: clients.max_connect_packet_size as u32,
+            connections: limit32(clients.global_max_connections.max(0)),
             per_address: limit32(clients.max_unauthenticated_per_address),
             max_keep_alive: clients.max_keepalive as u16,
         }
@@ -191,6 +211,7 @@ impl Config {
             },
             announce_maximum: packets.max_packet_size != 0,
             receive_maximum: packets.receive_maximum.map_or(inflight, |maximum| maximum as u16),
+            payload_size: limit(packets.message_size_limit),
             strict: packets.strict,
             user_properties: packets.max_user_properties as u32,
         }
@@ -208,6 +229,7 @@ impl Config {
             queued_messages: limit(queues.max_queued_messages),
             queued_bytes: limit(queues.max_queued_bytes),
             queue_qos0: queues.queue_qos0_messages,
+            upgrade_qos: queues.upgrade_outgoing_qos,
             queue_full: queues.queue_full_policy,
             qos0_buffer_bytes: limit(queues.max_qos0_buffer_bytes),
             // A span that the wire cannot express (136 years) must not turn into "never".
@@ -219,6 +241,10 @@ impl Config {
         let features = &self.features;
         Features {
             retain: features.retain_available,
+            retained_sweep_ms: match features.retain_expiry_interval {
+                0 => RETAINED_SWEEP_MS,
+                minutes => minutes as u64 * 60_000,
+            },
             wildcards: features.wildcard_subscription_available,
             subscription_ids: features.subscription_identifiers_available,
             shared: features.shared_subscription_available,

@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::checks::check;
 use super::error::{Mistake, Mistakes};
+use super::listeners::{Bind, Identity, ListenerRuntime};
 use super::log::LogTypes;
 use super::read::Read;
 use super::schema::Config;
@@ -27,6 +29,8 @@ pub struct Source {
     pub quiet: bool,
     /// How many shards to run.
     pub shards: Option<i64>,
+    /// The file that takes the keys of TLS connections.
+    pub tls_keylog: Option<PathBuf>,
 }
 
 /// A configuration without mistakes, and what the operator should still know about it.
@@ -36,6 +40,17 @@ pub struct Loaded {
     pub config: Config,
     /// Sentences for the log.
     pub warnings: Vec<String>,
+}
+
+impl Loaded {
+    /// Refuses what this build reads but cannot carry out.
+    ///
+    /// # Errors
+    /// Every such option.
+    pub fn ready(self) -> Result<Self, Mistakes> {
+        let mistakes = unready(&self.config);
+        if mistakes.is_empty() { Ok(self) } else { Err(Mistakes(mistakes)) }
+    }
 }
 
 impl Source {
@@ -53,6 +68,7 @@ impl Source {
         } else if self.verbose {
             config.logging.log_type = LogTypes::ALL;
         }
+        config.tls_keylog.clone_from(&self.tls_keylog);
         if self.shards.is_some() {
             config.process.shards = self.shards;
         }
@@ -62,11 +78,15 @@ impl Source {
         } else if !self.ports.is_empty() {
             warnings.push("--port is ignored, because the configuration has a listener.".into());
         }
-        mistakes.extend(check(&config).into_iter().map(|fault| places.mistake(fault)));
+        // What could not be read would only seem to contradict the rest.
+        if mistakes.is_empty() {
+            mistakes.extend(check(&config).into_iter().map(|fault| places.mistake(fault)));
+        }
         if !mistakes.is_empty() {
             sort(&mut mistakes);
             return Err(Mistakes(mistakes));
         }
+        warnings.extend(nobody_gets_in(&config));
         Ok(Loaded { config, warnings })
     }
 
@@ -75,6 +95,27 @@ impl Source {
         let listener = |port: &u16| Listener { port: i64::from(*port), ..Listener::default() };
         ports.iter().map(listener).collect()
     }
+}
+
+/// A warning if there is a listener that no Client can get in by.
+fn nobody_gets_in(config: &Config) -> Option<String> {
+    let runtime = config.compile(1);
+    let shut = |listener: &&Arc<ListenerRuntime>| {
+        let security = &listener.security;
+        !security.allow_anonymous
+            && security.password_file.is_none()
+            && listener.identity == Identity::None
+    };
+    let listener = runtime.listeners.iter().find(shut)?;
+    let at = match &listener.bind {
+        Bind::Unix(path) => path.display().to_string(),
+        _ => format!("port {}", listener.port),
+    };
+    Some(format!(
+        "allow_anonymous is false and no way to authenticate is configured: every client of {at} \
+         will be refused. Name a password_file, or set allow_anonymous to accept clients without \
+         credentials."
+    ))
 }
 
 fn read_file(path: &Path) -> Result<Read, Mistakes> {
@@ -146,6 +187,7 @@ mod tests {
         assert!(!loaded.config.allow_anonymous());
         assert_eq!(loaded.config.listeners.len(), 1);
         assert!(loaded.warnings[0].contains("--port is ignored"), "{:?}", loaded.warnings);
+        assert!(loaded.warnings[1].contains("every client of port 1900 will be refused"));
     }
 
     #[test]

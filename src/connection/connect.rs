@@ -126,6 +126,10 @@ impl Connection {
                 let reason = ReasonCode::CLIENT_IDENTIFIER_NOT_VALID;
                 return Close::refused(reason, "client identifier belongs to another user").into();
             }
+            Opened::Full => {
+                let reason = ReasonCode::SERVER_BUSY;
+                return Close::refused(reason, "global_max_clients exceeded").into();
+            }
         };
         self.configure_link(host, connect, session);
         let auth = connect.properties.authentication_method.map(Exchange::running);

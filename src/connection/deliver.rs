@@ -28,6 +28,16 @@ pub struct DeliverLimits {
     pub trace: bool,
     /// Monotonic ms.
     pub now_ms: u64,
+    /// Whether a subscription's QoS counts even where the message was published with a lower one.
+    pub upgrade_qos: bool,
+}
+
+impl DeliverLimits {
+    /// The QoS of a message of QoS `published` for a subscription of QoS `granted`
+    /// [MQTT-3.8.4-8].
+    pub fn qos(&self, published: QoS, granted: QoS) -> QoS {
+        if self.upgrade_qos { granted } else { published.min(granted) }
+    }
 }
 
 /// How a subscription wants the message.
@@ -83,7 +93,7 @@ fn deliver_now(
     shapes: &mut Shapes,
     limits: &DeliverLimits,
 ) -> Option<Outcome> {
-    let qos = outgoing.qos.min(target.qos);
+    let qos = limits.qos(outgoing.qos, target.qos);
     let Ok(expiry) = outgoing.lifetime(limits.now_ms).property() else {
         return Some(Outcome::Dropped(DropReason::Expired));
     };
@@ -470,7 +480,7 @@ pub fn send_retained(
     subscription_id: u32,
     limits: &DeliverLimits,
 ) -> Result<bool, DropReason> {
-    let qos = message.qos().min(qos);
+    let qos = limits.qos(message.qos(), qos);
     let delivery = Delivery {
         message: message.clone(),
         subscription_ids: SubscriptionIds::from_one(subscription_id),

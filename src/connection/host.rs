@@ -42,6 +42,8 @@ pub enum Opened {
     Elsewhere(u16),
     /// It belongs to somebody else.
     Refused,
+    /// Nowhere, and there may be no more sessions.
+    Full,
 }
 
 /// What became of a PUBLISH.

@@ -4,6 +4,7 @@ use super::commit::acknowledge_message;
 use super::machine::TOO_MANY_USER_PROPERTIES;
 use super::mount::{TooLong, mounted};
 use super::{AliasTable, Close, Connection, Flow, Host, Outgoing, Traced, Way};
+use crate::metrics::DropReason;
 use crate::protocol::{MessageInit, Publish, QoS, ReasonCode, Version};
 use crate::util::Key;
 
@@ -117,6 +118,11 @@ impl Connection {
         }
         .increment();
         metrics.publish_bytes_received.add(publish.payload.len() as u64);
+        if publish.payload.len() as u64 > host.config().packets.payload_size {
+            host.metrics().dropped(DropReason::PayloadTooLarge);
+            host.trace(session, Way::Denied, || Traced::publish(&topic, publish));
+            return Ok((ReasonCode::PACKET_TOO_LARGE, 0));
+        }
         if !host.may_publish(session, &topic) {
             host.trace(session, Way::Denied, || Traced::publish(&topic, publish));
             return Ok((ReasonCode::NOT_AUTHORIZED, 0));

@@ -1,7 +1,6 @@
 //! What outlives the actors of the control plane.
 
 use std::cell::{Cell, RefCell};
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -14,6 +13,7 @@ use super::metrics::{MakeExporters, Reading};
 use super::plane::DataPlane;
 use super::prepare::Steps;
 use super::socket_file::SocketFile;
+use super::sockets::{Bound, Fresh};
 use super::supervisor::{Outcome, Reloads};
 use super::sys;
 use super::watch::Watch;
@@ -36,10 +36,18 @@ pub struct Estate {
     pub cores: usize,
     /// The published phase.
     pub lifecycle: Lifecycle,
-    /// Addresses of the sockets handed to the shards, published; the index is the socket's id.
-    pub bound: Watch<Vec<SocketAddr>>,
-    /// Names of sockets in the file system, removed with the sockets.
-    pub socket_files: RefCell<Vec<SocketFile>>,
+    /// Names of sockets in the file system, with the numbers of their listeners; removed with them.
+    pub socket_files: RefCell<Vec<(u32, SocketFile)>>,
+    /// The name that the program goes by.
+    pub program: &'static str,
+    /// Listeners that are open and wait to be handed to the shards.
+    pub fresh: RefCell<Vec<Fresh>>,
+    /// The sockets handed to the shards, published.
+    pub bound: Watch<Vec<Bound>>,
+    /// The number of the next socket.
+    pub next_socket: Cell<u32>,
+    /// The number of the next listener.
+    pub next_listener: Cell<u32>,
     /// How reloads ended, published.
     pub reloads: Watch<Reloads>,
     /// The latest counters, published.

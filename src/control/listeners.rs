@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::socket_file::SocketFile;
-use crate::config::{Bind, ListenerRuntime, SocketDomain};
+use crate::config::{Bind, ListenerRuntime, Mistake, SocketDomain};
 use crate::transport::ListenSocket;
 
 /// Connections that may wait to be accepted; the system lowers it to its own bound.
@@ -43,6 +43,27 @@ impl fmt::Display for ListenError {
 }
 
 impl std::error::Error for ListenError {}
+
+impl ListenError {
+    /// The same as a mistake of a configuration that is read while the broker runs.
+    pub fn mistake(&self) -> Mistake {
+        let Self { wanted, error } = self;
+        let mend = match error.kind() {
+            ErrorKind::AddrInUse => {
+                "Another program listens there, or the broker itself does for a listener that \
+                 this would replace: then remove that one first and reload, or restart"
+            }
+            _ => "Check bind_address, bind_interface and port, and whether the broker's user may open it",
+        };
+        Mistake {
+            file: String::new(),
+            line: 0,
+            option: "listener".into(),
+            what: format!("cannot listen on {wanted}: {error}"),
+            mend: mend.into(),
+        }
+    }
+}
 
 /// A socket that was opened.
 #[derive(Debug)]

@@ -40,7 +40,9 @@ mod pressure;
 mod remote;
 mod run;
 mod secure;
+mod service;
 mod socket_file;
+mod sockets;
 mod supervisor;
 mod watch;
 
@@ -54,5 +56,6 @@ pub use prepare::{Prepare, Steps, prepare};
 pub use remote::Remote;
 pub use run::{Setup, run};
 pub use secure::Secure;
+pub use sockets::{Bound, Fresh, open_all};
 pub use supervisor::{Outcome, Reload, Reloads, ReopenLog, Stop, Supervisor};
 pub use watch::Watch;

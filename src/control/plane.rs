@@ -12,10 +12,14 @@ use crate::transport::ListenSocket;
 pub trait DataPlane {
     /// Hands over a listening socket; `id` is the socket's own.
     fn listen(&self, id: u32, socket: ListenSocket, settings: Arc<ListenerRuntime>);
+    /// Closes a listening socket.
+    fn unlisten(&self, id: u32);
     /// Stops accepting and ends all connections in order.
     fn drain(&self);
     /// How many connections there are.
     fn connections(&self) -> usize;
+    /// Writes to the log what the shards hold.
+    fn describe(&self);
     /// Ends the shards' threads.
     fn stop(&self);
     /// Puts changed settings into force.
@@ -33,12 +37,20 @@ impl DataPlane for Handle {
         Handle::listen(self, id, socket, settings);
     }
 
+    fn unlisten(&self, id: u32) {
+        Handle::unlisten(self, id);
+    }
+
     fn drain(&self) {
         Handle::drain(self);
     }
 
     fn connections(&self) -> usize {
         Handle::connections(self)
+    }
+
+    fn describe(&self) {
+        Handle::describe(self);
     }
 
     fn stop(&self) {

@@ -1,11 +1,10 @@
 //! Speaking to the control plane from other threads.
 
-use std::net::SocketAddr;
-
 use actix::Addr;
 
 use super::lifecycle::Lifecycle;
 use super::metrics::Reading;
+use super::sockets::Bound;
 use super::supervisor::{Reload, Reloads, Stop, Supervisor};
 use super::watch::Watch;
 
@@ -14,7 +13,7 @@ use super::watch::Watch;
 pub struct Remote {
     pub(super) supervisor: Watch<Option<Addr<Supervisor>>>,
     pub(super) lifecycle: Lifecycle,
-    pub(super) bound: Watch<Vec<SocketAddr>>,
+    pub(super) bound: Watch<Vec<Bound>>,
     pub(super) reading: Watch<Option<Reading>>,
     pub(super) reloads: Watch<Reloads>,
 }
@@ -37,8 +36,8 @@ impl Remote {
         &self.lifecycle
     }
 
-    /// The addresses listened on, with the ports the system picked.
-    pub fn bound(&self) -> &Watch<Vec<SocketAddr>> {
+    /// The sockets listened on, with the ports the system picked.
+    pub fn bound(&self) -> &Watch<Vec<Bound>> {
         &self.bound
     }
 

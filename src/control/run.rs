@@ -15,6 +15,7 @@ use super::metrics::MakeExporters;
 use super::plane::DataPlane;
 use super::prepare::Steps;
 use super::remote::Remote;
+use super::sockets::Fresh;
 use super::supervisor::{Outcome, Supervisor};
 use crate::config::{Config, Source};
 use crate::shard::Settings;
@@ -31,6 +32,10 @@ pub struct Setup {
     pub settings: Arc<Settings>,
     /// The steps that make it, taken again at each reload.
     pub steps: Steps,
+    /// The name that the program goes by.
+    pub program: &'static str,
+    /// The listeners, open.
+    pub fresh: Vec<Fresh>,
     /// How many cores the process may use.
     pub cores: usize,
     /// The log's controls.
@@ -52,6 +57,10 @@ pub fn run(setup: Setup) -> Outcome {
         settings: RefCell::new(setup.settings),
         steps: setup.steps,
         cores: setup.cores,
+        program: setup.program,
+        next_listener: Cell::new(setup.fresh.len() as u32),
+        next_socket: Cell::new(0),
+        fresh: RefCell::new(setup.fresh),
         lifecycle: remote.lifecycle.clone(),
         bound: remote.bound.clone(),
         socket_files: RefCell::default(),

@@ -3,7 +3,7 @@
 use actix::prelude::*;
 use actix_rt::signal::unix::{Signal, SignalKind, signal};
 
-use super::supervisor::{Reload, ReopenLog, Stop, Supervisor};
+use super::supervisor::{Describe, Reload, ReopenLog, Stop, Supervisor};
 
 /// What a signal asks for.
 #[derive(Clone, Copy)]
@@ -11,13 +11,17 @@ enum Meaning {
     Stop,
     Reload,
     ReopenLog,
+    Save,
+    Describe,
 }
 
-const SIGNALS: [(fn() -> SignalKind, Meaning); 4] = [
+const SIGNALS: [(fn() -> SignalKind, Meaning); 6] = [
     (SignalKind::terminate, Meaning::Stop),
     (SignalKind::interrupt, Meaning::Stop),
     (SignalKind::hangup, Meaning::Reload),
     (rotation, Meaning::ReopenLog),
+    (SignalKind::user_defined1, Meaning::Save),
+    (SignalKind::user_defined2, Meaning::Describe),
 ];
 
 /// SIGRTMIN, which Mosquitto takes to open its log file anew.
@@ -26,7 +30,8 @@ fn rotation() -> SignalKind {
 }
 
 /// The actor: SIGTERM and SIGINT stop the broker, SIGHUP reloads its configuration, SIGRTMIN opens
-/// its log file anew.
+/// its log file anew, SIGUSR2 writes to the log what is subscribed and retained. SIGUSR1, which
+/// saves Mosquitto's state, is answered in the log.
 pub struct Signals {
     supervisor: Addr<Supervisor>,
     watched: Vec<(Signal, Meaning)>,
@@ -73,6 +78,10 @@ async fn forward(mut signal: Signal, meaning: Meaning, supervisor: Addr<Supervis
             Meaning::Stop => supervisor.do_send(Stop),
             Meaning::Reload => supervisor.do_send(Reload),
             Meaning::ReopenLog => supervisor.do_send(ReopenLog),
+            Meaning::Save => tracing::warn!(
+                "SIGUSR1 asks for state to be saved, but this version keeps it in memory only."
+            ),
+            Meaning::Describe => supervisor.do_send(Describe),
         }
     }
 }

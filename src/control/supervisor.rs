@@ -12,13 +12,15 @@ use actix::prelude::*;
 use super::estate::Estate;
 use super::keeper::keep;
 use super::lifecycle::Phase;
-use super::listeners::{self, ListenError, Opened};
+use super::listeners::Opened;
 use super::metrics::Collector;
 use super::prepare::prepare;
+use super::service;
 use super::signals::{Signals, Watched};
+use super::sockets::{Bound, Fresh, open_all};
 use super::sys::{self, Announcer};
-use crate::config::{Changes, Mistake, Mistakes};
-use crate::transport::{ListenAddress, NO_ADDRESS};
+use crate::config::{Changes, Mistake, Mistakes, Runtime};
+use crate::transport::ListenAddress;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -34,8 +36,6 @@ pub enum Outcome {
     TimedOut(usize),
     /// Told to stop a second time, and so at once.
     Forced,
-    /// A listener could not be opened.
-    NotListening(ListenError),
 }
 
 /// Stop in order; a second one stops at once.
@@ -52,6 +52,11 @@ pub struct Reload;
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct ReopenLog;
+
+/// Write to the log what is subscribed and retained.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Describe;
 
 /// How many reloads have ended which way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,40 +78,41 @@ impl Supervisor {
         Self { estate }
     }
 
-    fn open_listeners(&self) -> Result<(), ListenError> {
+    fn begin(&self) {
         let estate = &self.estate;
         estate.lifecycle.advance(Phase::Listen);
-        let runtime = Arc::clone(&estate.settings.borrow().runtime);
-        // All are bound before the first accepts: a broker that cannot have them all has none.
-        let mut sockets = Vec::new();
-        for settings in &runtime.listeners {
-            for socket in listeners::open(settings)? {
-                sockets.push((socket, settings));
-            }
-        }
         sys::announce(estate);
-        for (Opened { socket, file }, settings) in sockets {
-            let id = estate.bound.get().len() as u32;
-            let address = socket.address();
-            estate.plane.listen(id, socket, settings.clone());
-            match address {
-                Ok(ListenAddress::Ip(address)) => {
-                    let family = if address.is_ipv4() { "ipv4" } else { "ipv6" };
-                    let port = address.port();
-                    tracing::info!("Opening {family} listen socket on port {port}.");
-                    estate.bound.change(|bound| bound.push(address));
-                }
-                Ok(ListenAddress::Path(path)) => {
-                    tracing::info!("Opening unix listen socket on path {}.", path.display());
-                    estate.bound.change(|bound| bound.push(NO_ADDRESS));
-                }
-                Err(error) => return Err(ListenError { wanted: "a socket".into(), error }),
-            }
-            estate.socket_files.borrow_mut().extend(file);
-        }
+        self.hand_over(estate.fresh.take());
         estate.lifecycle.advance(Phase::Running);
-        tracing::info!(target: "notice", "pondhawk version {VERSION} running");
-        Ok(())
+        tracing::info!(target: "notice", "{} version {VERSION} running", estate.program);
+        service::ready();
+    }
+
+    /// Hands open listeners to the shards.
+    fn hand_over(&self, fresh: Vec<Fresh>) {
+        let estate = &self.estate;
+        for Fresh { settings, sockets } in fresh {
+            for (Opened { socket, file }, address) in sockets {
+                let id = estate.next_socket.replace(estate.next_socket.get() + 1);
+                let listener = settings.id;
+                estate.plane.listen(id, socket, Arc::clone(&settings));
+                tracing::info!("Opening {}.", describe(&address));
+                estate.bound.change(|bound| bound.push(Bound { id, listener, address }));
+                estate.socket_files.borrow_mut().extend(file.map(|file| (listener, file)));
+            }
+        }
+    }
+
+    /// Closes the sockets of listeners that are no more.
+    fn close_removed(&self, runtime: &Runtime) {
+        let estate = &self.estate;
+        let stays = |listener: u32| runtime.listener(listener).is_some();
+        for bound in estate.bound.get().iter().filter(|bound| !stays(bound.listener)) {
+            estate.plane.unlisten(bound.id);
+            tracing::info!("Closing {}.", describe(&bound.address));
+        }
+        estate.bound.change(|bound| bound.retain(|bound| stays(bound.listener)));
+        estate.socket_files.borrow_mut().retain(|(listener, _)| stays(*listener));
     }
 
     fn keep_children(&self, watched: Watched, context: &mut Context<Self>) {
@@ -122,6 +128,9 @@ impl Supervisor {
         let signals =
             move || Signals::new(supervisor.clone(), watched.take().unwrap_or_else(Watched::begin));
         context.spawn(keep("signal handler", signals, drop).into_actor(self));
+        if let Some(period) = service::watchdog_period() {
+            context.run_interval(period, |_, _| service::alive());
+        }
     }
 
     fn drain(&self, context: &mut Context<Self>) {
@@ -131,7 +140,8 @@ impl Supervisor {
             let until = Instant::now() + Duration::from_secs(patience.unsigned_abs());
             estate.drain_until.set(Some(until));
             estate.lifecycle.advance(Phase::Drain);
-            tracing::info!(target: "notice", "pondhawk version {VERSION} terminating");
+            tracing::info!(target: "notice", "{} version {VERSION} terminating", estate.program);
+            service::stopping();
         }
         estate.plane.drain();
         // Another broker may listen there from now on.
@@ -156,7 +166,6 @@ impl Supervisor {
                 tracing::warn!("{left} connections did not end within the shutdown_timeout.");
             }
             Outcome::Forced => tracing::warn!("Stopping at once, as asked a second time."),
-            Outcome::NotListening(error) => tracing::error!("{error}"),
         }
         *self.estate.outcome.borrow_mut() = Some(outcome);
         context.stop();
@@ -165,38 +174,52 @@ impl Supervisor {
     /// Reads the configuration again; nothing of it is applied unless all of it is right.
     fn reload(&self) {
         tracing::info!("Reloading config.");
+        service::reloading();
+        if let Err(mistakes) = self.try_reload() {
+            mistakes.0.iter().for_each(|mistake| tracing::error!("{mistake}"));
+            tracing::error!("The configuration was not reloaded; the old one stays in force.");
+            self.estate.reloads.change(|reloads| reloads.refused += 1);
+        }
+        service::ready();
+    }
+
+    fn try_reload(&self) -> Result<(), Mistakes> {
         let estate = &self.estate;
-        let loaded = match estate.source.load() {
-            Ok(loaded) => loaded,
-            Err(mistakes) => return self.refuse(&mistakes),
-        };
+        let loaded = estate.source.load()?.ready()?;
         let mut next = estate.config.borrow().clone();
         let changes = next.adopt(&loaded.config);
-        let settings = match prepare(&estate.steps, next.compile(estate.cores)) {
-            Ok(settings) => settings,
-            Err(mistakes) => return self.refuse(&mistakes),
-        };
-        let log = match estate.log.prepare(&next.logging) {
-            Ok(log) => log,
-            Err(error) => return self.refuse(&not_opened(&error).into()),
-        };
+        let mut runtime = next.compile(estate.cores);
+        let mut next_listener = estate.next_listener.get();
+        let new = runtime.renumber(&estate.settings.borrow().runtime, &mut next_listener);
+        let settings = prepare(&estate.steps, runtime)?;
+        let log = estate.log.prepare(&next.logging).map_err(|error| not_opened(&error))?;
+        let fresh = open_all(&new).map_err(|error| error.mistake())?;
         // Nothing below can fail.
+        estate.next_listener.set(next_listener);
         *estate.config.borrow_mut() = next;
         *estate.settings.borrow_mut() = Arc::clone(&settings);
         loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         estate.log.install(log);
-        estate.plane.apply(settings);
+        estate.plane.apply(Arc::clone(&settings));
+        self.close_removed(&settings.runtime);
+        self.hand_over(fresh);
         if let Some(announcer) = &*estate.announcer.borrow() {
             announcer.do_send(sys::Reschedule);
         }
         report(&changes);
         estate.reloads.change(|reloads| reloads.applied += 1);
+        Ok(())
     }
+}
 
-    fn refuse(&self, mistakes: &Mistakes) {
-        mistakes.0.iter().for_each(|mistake| tracing::error!("{mistake}"));
-        tracing::error!("The configuration was not reloaded; the old one stays in force.");
-        self.estate.reloads.change(|reloads| reloads.refused += 1);
+/// A listening socket in Mosquitto's words.
+fn describe(address: &ListenAddress) -> String {
+    match address {
+        ListenAddress::Ip(address) => {
+            let family = if address.is_ipv4() { "ipv4" } else { "ipv6" };
+            format!("{family} listen socket on port {}", address.port())
+        }
+        ListenAddress::Path(path) => format!("unix listen socket on path {}", path.display()),
     }
 }
 
@@ -229,11 +252,8 @@ impl Actor for Supervisor {
     fn started(&mut self, context: &mut Self::Context) {
         // Whoever sees the listeners announced may send signals.
         let watched = Watched::begin();
-        if self.estate.lifecycle.phase() < Phase::Running
-            && let Err(error) = self.open_listeners()
-        {
-            self.finish(Outcome::NotListening(error), context);
-            return;
+        if self.estate.lifecycle.phase() < Phase::Running {
+            self.begin();
         }
         self.keep_children(watched, context);
         // One that follows a failed supervisor takes up its work.
@@ -251,6 +271,14 @@ impl Handler<Stop> for Supervisor {
             None => self.drain(context),
             Some(_) => self.finish(Outcome::Forced, context),
         }
+    }
+}
+
+impl Handler<Describe> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, _: Describe, _: &mut Self::Context) {
+        self.estate.plane.describe();
     }
 }
 

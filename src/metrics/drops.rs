@@ -33,6 +33,7 @@ drop_reasons! {
     QueueBytesFull "queue_bytes_full" "The session's queue had reached its limit of bytes";
     QueueOldest "queue_oldest" "Dropped from the head of a full queue to make room for a newer one";
     Expired "expired" "The Message Expiry Interval passed while it waited";
+    PayloadTooLarge "payload_too_large" "The payload was above message_size_limit";
     Oversize "oversize" "Larger than the client's Maximum Packet Size";
     NotAuthorised "not_authorised" "The client may not receive this topic";
     Qos0Backpressure "qos0_backpressure" "QoS 0 for a client that does not read fast enough";

@@ -10,7 +10,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use parking_lot::Mutex;
 
-use crate::sync::Arc;
+use crate::sync::{Arc, AtomicUsize, Ordering};
 use crate::util::Key;
 
 const PARTITIONS: usize = 256;
@@ -24,13 +24,15 @@ pub struct Home {
     pub session: Key,
 }
 
-/// The answer to [`Directory::claim`].
+/// The answer to [`Directory::claim`]. A session is counted while it is in the directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
     /// No session had this ClientId: the caller is its home now and creates it at once.
     New,
     /// A session lives there.
     Existing(Home),
+    /// No session had this ClientId, and there may be no more of them.
+    Full,
 }
 
 /// The ClientIds of one range of hashes.
@@ -42,6 +44,8 @@ pub struct Directory {
     hasher: RandomState,
     /// Lock: one partition at a time, held for one map operation, no other lock inside.
     partitions: Box<[Partition]>,
+    /// How many sessions there are.
+    sessions: AtomicUsize,
 }
 
 impl Default for Directory {
@@ -49,7 +53,7 @@ impl Default for Directory {
         let hasher = RandomState::default();
         let partitions =
             (0..PARTITIONS).map(|_| Mutex::new(HashMap::with_hasher(hasher.clone()))).collect();
-        Self { hasher, partitions }
+        Self { hasher, partitions, sessions: AtomicUsize::new(0) }
     }
 }
 
@@ -60,14 +64,25 @@ impl Directory {
         &self.partitions[(hash >> 32) as usize % PARTITIONS]
     }
 
-    /// Looks the ClientId up, and makes `shard` its home when it has none.
-    pub fn claim(&self, client_id: &Arc<str>, shard: u16) -> Claim {
+    /// Looks the ClientId up, and makes `shard` its home when it has none and there are fewer than
+    /// `most` sessions.
+    pub fn claim(&self, client_id: &Arc<str>, shard: u16, most: u64) -> Claim {
         let mut map = self.partition(client_id).lock();
         if let Some(home) = map.get(client_id) {
             return Claim::Existing(*home);
         }
+        if !self.count_one(most) {
+            return Claim::Full;
+        }
         map.insert(Arc::clone(client_id), Home { shard, session: Key::NONE });
         Claim::New
+    }
+
+    /// Counts one session more if there are fewer than `most`.
+    fn count_one(&self, most: u64) -> bool {
+        // Relaxed: a count that nothing else depends on.
+        let more = |count: usize| ((count as u64) < most).then_some(count + 1);
+        self.sessions.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
     }
 
     /// The home shard says which of its sessions has the ClientId.
@@ -83,6 +98,10 @@ impl Directory {
     /// The session has ended; the ClientId is free.
     pub fn release(&self, client_id: &str, shard: u16) {
         let removed = self.partition(client_id).lock().remove(client_id);
+        if removed.is_some() {
+            // Relaxed: a count that nothing else depends on.
+            self.sessions.fetch_sub(1, Ordering::Relaxed);
+        }
         debug_assert!(removed.is_none_or(|home| home.shard == shard));
     }
 
@@ -105,13 +124,13 @@ mod tests {
     fn the_first_claim_wins_until_released() {
         let directory = Directory::default();
         let id: Arc<str> = "sensor".into();
-        assert_eq!(directory.claim(&id, 3), Claim::New);
+        assert_eq!(directory.claim(&id, 3, u64::MAX), Claim::New);
         directory.settle(&id, 3, Key { index: 9, generation: 1 });
         let home = Home { shard: 3, session: Key { index: 9, generation: 1 } };
-        assert_eq!(directory.claim(&id, 1), Claim::Existing(home));
+        assert_eq!(directory.claim(&id, 1, u64::MAX), Claim::Existing(home));
         directory.release(&id, 3);
         assert!(directory.is_empty());
-        assert_eq!(directory.claim(&id, 1), Claim::New);
+        assert_eq!(directory.claim(&id, 1, u64::MAX), Claim::New);
     }
 
     #[test]
@@ -123,7 +142,9 @@ mod tests {
                     .map(|shard| {
                         let directory = Arc::clone(&directory);
                         let id: Arc<str> = format!("client-{round}").into();
-                        scope.spawn(move || usize::from(directory.claim(&id, shard) == Claim::New))
+                        scope.spawn(move || {
+                            usize::from(directory.claim(&id, shard, u64::MAX) == Claim::New)
+                        })
                     })
                     .collect();
                 racers.into_iter().map(|racer| racer.join().unwrap_or(0)).sum()

@@ -281,6 +281,7 @@ fn limits(config: &Runtime, now: Now, trace: bool) -> DeliverLimits {
         },
         qos0_buffer: usize::try_from(config.session.qos0_buffer_bytes).unwrap_or(usize::MAX),
         queue_qos0: config.session.queue_qos0,
+        upgrade_qos: config.session.upgrade_qos,
         inflight_bytes: unlimited_is_zero(config.session.inflight_bytes),
         output_high_water: config.turn.output_high_water,
         trace,

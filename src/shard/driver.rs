@@ -37,6 +37,8 @@ pub(super) enum DriverCommand {
     Fresh { stream: Stream, peer: SocketAddr, settings: Arc<ListenerRuntime>, ticket: Ticket },
     /// A file that a connection of this shard has asked for.
     Page(Box<Page>),
+    /// Write to the log what the shard holds.
+    Describe,
     /// End the thread.
     Stop,
 }
@@ -350,6 +352,9 @@ impl Driver {
                 self.fresh(stream, peer, settings, ticket);
             }
             DriverCommand::Page(page) => self.send_page(*page),
+            DriverCommand::Describe => {
+                self.shard.describe().iter().for_each(|line| tracing::info!("{line}"));
+            }
             DriverCommand::Stop => self.stopped = true,
         }
     }

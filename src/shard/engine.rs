@@ -71,7 +71,9 @@ impl Shard {
         let size_max = self.core.config.connect.packet_size;
         let now = self.core.now.mono_ms;
         self.core.metrics().connections_opened.increment();
-        self.seat(|key| Connection::new(key, listener, peer, size_max, now))
+        let key = self.seat(|key| Connection::new(key, listener, peer, size_max, now));
+        self.relisten(key);
+        key
     }
 
     /// A connection has come from another shard; call [`Shard::resume`] next.
@@ -79,7 +81,9 @@ impl Shard {
         let size_max = self.core.config.connect.packet_size;
         let now = self.core.now.mono_ms;
         self.core.shared.add_load(self.core.id, 1);
-        self.seat(|key| Connection::unpark(key, parked, size_max, now))
+        let key = self.seat(|key| Connection::unpark(key, parked, size_max, now));
+        self.relisten(key);
+        key
     }
 
     fn seat(&mut self, make: impl FnOnce(Key) -> Connection) -> Key {

@@ -147,6 +147,11 @@ impl Handle {
         self.shared.connections()
     }
 
+    /// Makes every shard write to the log what it holds.
+    pub fn describe(&self) {
+        self.push_all(|| Command::Driver(Box::new(DriverCommand::Describe)));
+    }
+
     /// Ends the shard threads.
     pub fn stop(&self) {
         self.push_all(|| Command::Driver(Box::new(DriverCommand::Stop)));

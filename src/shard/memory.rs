@@ -47,6 +47,10 @@ pub struct Memory {
 impl Memory {
     /// A broker with `config`, of `shards` shards, at time zero.
     pub fn new(shards: usize, config: Runtime, methods: Methods) -> Self {
+        let mut config = config;
+        if config.listeners.is_empty() {
+            config.listeners = [default_listener()].into();
+        }
         Self::with(shards, Arc::new(Settings::from(config)), methods)
     }
 

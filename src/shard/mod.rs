@@ -19,6 +19,7 @@ mod admission;
 mod authenticate;
 mod command;
 mod core;
+mod describe;
 mod driver;
 mod engine;
 mod forward;

@@ -51,6 +51,14 @@ impl Shard {
         }
     }
 
+    /// Gives a connection that has just come here the settings of its listener that are in force:
+    /// those it came with may be older, if the configuration was changed while it was on its way.
+    pub(super) fn relisten(&mut self, key: Key) {
+        if let Err(why) = self.reconsider(key, false) {
+            self.dismiss(key, why);
+        }
+    }
+
     /// Whether the session's Client would be let in again.
     fn welcome(&self, listener: &ListenerRuntime, session: Key) -> bool {
         let identity = self.core.identity(session);

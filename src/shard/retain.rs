@@ -17,8 +17,6 @@ use crate::router::{RetainedItem, ScanState};
 use crate::sync::Arc;
 use crate::util::Key;
 
-/// How often expired Retained Messages are looked for.
-const SWEEP_MS: u64 = 1_000;
 /// Entries examined by one slice of that search.
 const SWEEP_BUDGET: usize = 2_048;
 
@@ -178,7 +176,8 @@ impl Core {
     fn arm_sweep(&mut self) {
         if !self.sweep_set {
             self.sweep_set = true;
-            self.timers.insert(self.now.mono_ms + SWEEP_MS, Timer::RetainedSweep);
+            let due = self.now.mono_ms + self.config.features.retained_sweep_ms;
+            self.timers.insert(due, Timer::RetainedSweep);
         }
     }
 
@@ -197,7 +196,8 @@ impl Core {
         if self.retained.mortal() == 0 {
             return;
         }
-        let pause = if self.sweep_after.is_some() { 1 } else { SWEEP_MS };
+        let rest = self.config.features.retained_sweep_ms;
+        let pause = if self.sweep_after.is_some() { 1 } else { rest };
         self.sweep_set = true;
         self.timers.insert(self.now.mono_ms + pause, Timer::RetainedSweep);
     }

@@ -94,7 +94,7 @@ impl Delivering<'_> {
         {
             return self.metrics.dropped(DropReason::NotAuthorised);
         }
-        let (qos, retain) = (outgoing.qos.min(target.qos), target.retain);
+        let (qos, retain) = (self.limits.qos(outgoing.qos, target.qos), target.retain);
         let connection = session.connection;
         let mut link = connection.and_then(|connection| self.links.get_mut(connection));
         if sheds(self.pressure, link.as_deref(), qos) {

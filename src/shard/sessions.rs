@@ -19,8 +19,10 @@ impl Core {
     /// Finds the session of a ClientId, here or elsewhere, or makes one. Runs in the home shard
     /// from the look-up to the binding without a break, so a takeover is atomic.
     pub(super) fn open_session(&mut self, connection: Key, mut request: OpenSession) -> Opened {
+        let most = self.config.sessions_max;
         loop {
-            let home = match self.shared.directory.claim(&request.client_id, self.id) {
+            let home = match self.shared.directory.claim(&request.client_id, self.id, most) {
+                Claim::Full => return Opened::Full,
                 Claim::New => return self.create_session(connection, &mut request),
                 Claim::Existing(home) if home.shard != self.id => {
                     return Opened::Elsewhere(home.shard);

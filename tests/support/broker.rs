@@ -144,6 +144,8 @@ fn command(directory: &Path, shards: u32, options: &Options) -> Command {
         }
     };
     command.arg("-c").arg(config).arg("--shards").arg(shards.to_string());
+    // A broker started as root gives up its rights, and could not read the directory again.
+    command.env("PUID", "0");
     command
 }
 

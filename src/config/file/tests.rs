@@ -127,6 +127,12 @@ pub(in crate::config) fn samples() -> String {
     lines(GLOBAL_SAMPLES)
 }
 
+/// A listener that sets every option to something else than its default.
+pub(in crate::config) fn listener_samples() -> Listener {
+    let text = format!("[[listener]]\n{}", lines(LISTENER_SAMPLES));
+    read("t", &text).config.listeners.remove(0)
+}
+
 fn said(text: &str) -> String {
     parse("p.toml", text).expect_err("there is a mistake").to_string()
 }

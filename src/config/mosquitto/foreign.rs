@@ -157,8 +157,8 @@ mod tests {
 
     #[test]
     fn no_name_is_both_ours_and_foreign() {
-        let ours = global().map(|o| o.name).chain(of_listeners().map(|o| o.name));
-        assert_eq!(ours.filter(|name| is_foreign(name)).next(), None);
+        let mut ours = global().map(|o| o.name).chain(of_listeners().map(|o| o.name));
+        assert_eq!(ours.find(|name| is_foreign(name)), None);
     }
 
     #[test]

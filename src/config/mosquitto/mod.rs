@@ -14,6 +14,6 @@ mod parse;
 mod text;
 
 pub(super) use foreign::is_foreign;
-pub use page::{PAGE_BEGIN, PAGE_END, page};
+pub use page::{options, page};
 pub(super) use parse::parse;
 pub(super) use text::{first_line, is_toml};

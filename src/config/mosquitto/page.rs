@@ -8,12 +8,13 @@ use crate::config::options::{Opt, Origin};
 use crate::config::table::{global, of_listeners};
 
 /// The line of docs/mosquitto.md above the table.
-pub const PAGE_BEGIN: &str = "<!-- Written by `pondhawk --print-mosquitto-table`; do not edit. -->";
+const PAGE_BEGIN: &str = "<!-- Written by `pondhawk --print-mosquitto-table`; do not edit. -->";
 /// The line below it.
-pub const PAGE_END: &str = "<!-- End of the table. -->";
+const PAGE_END: &str = "<!-- End of the table. -->";
 
-/// The table, with the lines around it.
-pub fn page() -> String {
+/// Every option of Mosquitto in the order of their names, with what becomes of it here. A name that
+/// ends in `*` is the beginning of names.
+pub fn options() -> Vec<(String, String)> {
     let mut rows: Vec<(String, String)> = Vec::new();
     rows.extend(global().filter_map(row));
     rows.extend(of_listeners().filter_map(row));
@@ -32,8 +33,13 @@ pub fn page() -> String {
     }
     rows.sort();
     rows.dedup_by(|later, earlier| later.0 == earlier.0);
+    rows
+}
+
+/// The table, with the lines around it.
+pub fn page() -> String {
     let mut page = format!("{PAGE_BEGIN}\n\n| option of Mosquitto | here |\n|---|---|\n");
-    for (name, what) in rows {
+    for (name, what) in options() {
         // Writing to a string cannot fail.
         let _ = writeln!(page, "| `{name}` | {what} |");
     }

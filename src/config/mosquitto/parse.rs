@@ -43,6 +43,8 @@ struct Parser {
     warnings: Vec<String>,
     /// Index of the listener that options made without a line `listener`.
     default: Option<usize>,
+    /// What is said about it if it stays.
+    default_warnings: Vec<String>,
     /// A rule about access has been read.
     rule_read: bool,
     /// Lines of the options that make lists.
@@ -85,6 +87,7 @@ impl Parser {
     }
 
     fn finish(mut self) -> Read {
+        self.settle_default();
         if self.config.process.persistence {
             self.warnings.push(PERSISTENCE.into());
         }
@@ -93,6 +96,20 @@ impl Parser {
             places: self.places,
             mistakes: self.mistakes,
             warnings: self.warnings,
+        }
+    }
+
+    /// The default listener goes again if nothing about it was said but its defaults: that makes
+    /// none in Mosquitto 2.0 either, and files for it begin like that.
+    fn settle_default(&mut self) {
+        let Some(index) = self.default else { return };
+        let addressed = ["port", "bind_address"];
+        let is_addressed = addressed.iter().any(|name| self.places.has((Some(index), name)));
+        if !is_addressed && self.config.listeners[index] == Listener::default() {
+            self.config.listeners.remove(index);
+            self.places.remove_listener(index);
+        } else {
+            self.warnings.append(&mut self.default_warnings);
         }
     }
 
@@ -256,6 +273,11 @@ impl Parser {
     }
 
     fn option(&mut self, at: &mut At<'_>, name: &str, rest: &str) {
+        if (name, first_word(rest)) == ("protocol", "http_api") {
+            let what = "option 'protocol' is refused: this version has no HTTP interface".into();
+            let mend = "Remove the listener; the topics below $SYS have the same figures";
+            return self.report(at, name, what, mend);
+        }
         let ours = names::ours(name);
         let of_listener = of_listeners().any(|option| option.name == ours);
         if names::RULES.contains(&name) {
@@ -276,11 +298,11 @@ impl Parser {
                 return self.report(at, name, what, "Put it below a line 'listener PORT'");
             }
             None => {
-                let what = format!(
-                    "'{name}' stands above the first listener and makes one on port 1883; put it \
-                     below a line 'listener 1883'."
-                );
-                self.warn(at, &what);
+                self.default_warnings.push(format!(
+                    "{}:{}: '{name}' stands above the first listener and makes one on port 1883; \
+                     put it below a line 'listener 1883'.",
+                    at.file, at.line
+                ));
                 self.default_listener(at)
             }
         };
@@ -343,6 +365,9 @@ impl Parser {
             (option.set_line)(target, &clamped(name, rest), &option.spec)
         };
         if let Err(Problem { given, meant }) = result {
+            if let Some(lines) = self.lists.get_mut(&key) {
+                lines.pop(); // Or each further line would be told about it again.
+            }
             let mut mend = format!("It must be {}", (option.allowed)(&option.spec));
             if let Some(word) = meant {
                 mend.push_str(&format!("; perhaps \"{word}\" is meant"));

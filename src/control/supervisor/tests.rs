@@ -21,6 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Clone, Default)]
 struct Told {
     sockets: Vec<Arc<ListenSocket>>,
+    closed: Vec<u32>,
     connections: usize,
     drains: usize,
     stopped: bool,
@@ -37,6 +38,10 @@ impl DataPlane for FakePlane {
         self.0.change(|told| told.sockets.push(Arc::new(socket)));
     }
 
+    fn unlisten(&self, id: u32) {
+        self.0.change(|told| told.closed.push(id));
+    }
+
     fn drain(&self) {
         self.0.change(|told| told.drains += 1);
     }
@@ -44,6 +49,8 @@ impl DataPlane for FakePlane {
     fn connections(&self) -> usize {
         self.0.get().connections
     }
+
+    fn describe(&self) {}
 
     fn stop(&self) {
         self.0.change(|told| told.stopped = true);
@@ -100,7 +107,21 @@ fn start(
         let (plane, log, remote) = (Rc::new(plane), log.handle, published);
         let settings = Arc::new(Settings::from(config.compile(2)));
         let steps = Vec::new();
-        run(Setup { plane, source, config, settings, steps, cores: 2, log, exporters, remote })
+        let fresh = open_all(&settings.runtime.listeners).expect("the ports are free");
+        let program = "pondhawk";
+        run(Setup {
+            plane,
+            source,
+            config,
+            settings,
+            steps,
+            program,
+            fresh,
+            cores: 2,
+            log,
+            exporters,
+            remote,
+        })
     });
     Broker { told, remote, thread }
 }
@@ -124,7 +145,7 @@ impl Broker {
 #[test]
 fn it_listens_runs_drains_and_stops() {
     let broker = Broker::running(loopback());
-    let address = broker.remote.bound().get()[0];
+    let address = broker.remote.bound().get()[0].address;
     TcpStream::connect(address).expect("the announced port listens");
     broker.told.change(|told| told.connections = 1);
     broker.remote.stop();
@@ -155,18 +176,6 @@ fn connections_that_stay_are_cut_off_at_the_timeout() {
     broker.told.change(|told| told.connections = 3);
     broker.remote.stop();
     assert!(matches!(broker.end(), Outcome::TimedOut(3)));
-}
-
-#[test]
-fn a_listener_that_cannot_be_opened_ends_the_broker_before_any_accepts() {
-    let taken = TcpListener::bind("127.0.0.1:0").expect("loopback is there");
-    let mut config = loopback();
-    let port = i64::from(taken.local_addr().expect("it is bound").port());
-    config.listeners.push(Listener { port, ..config.listeners[0].clone() });
-    let broker = start(config, Source::default(), no_exporters);
-    broker.wait(Phase::Stopped);
-    assert!(broker.told.get().sockets.is_empty());
-    assert!(matches!(broker.end(), Outcome::NotListening(_)));
 }
 
 /// An exporter that fails on its first reading, in its first life.
@@ -256,7 +265,7 @@ fn a_reload_with_a_mistake_changes_nothing() {
 #[test]
 fn a_supervisor_that_fails_is_restarted_with_its_sockets_and_its_configuration() {
     let (directory, broker) = with_file(LISTENER);
-    let address = broker.remote.bound().get()[0];
+    let address = broker.remote.bound().get()[0].address;
     broker.told.change(|told| told.panics = 1);
     let failed = broker.remote.supervisor.get().expect("there is a supervisor");
     reload(&directory, &broker, "max_queued_messages = 7");
@@ -268,6 +277,46 @@ fn a_supervisor_that_fails_is_restarted_with_its_sockets_and_its_configuration()
     let applied = broker.applied(2);
     assert_eq!((applied.session.queued_messages, applied.session.inflight_messages), (7, 9));
     assert_eq!(broker.told.get().sockets.len(), 1, "the listener was opened again");
+    broker.remote.stop();
+    assert!(matches!(broker.end(), Outcome::Clean));
+}
+
+/// Writes a whole configuration and asks for a reload.
+fn reload_as(directory: &tempfile::TempDir, broker: &Broker, text: &str) {
+    fs::write(directory.path().join("p.toml"), text).expect("write the configuration");
+    broker.remote.reload();
+}
+
+#[test]
+fn a_reload_opens_new_listeners_closes_removed_ones_and_leaves_the_rest() {
+    let (directory, broker) = with_file(LISTENER);
+    let first = broker.remote.bound().get()[0].clone();
+    reload_as(&directory, &broker, &format!("{LISTENER}max_qos = 1\n{LISTENER}"));
+    let applied = broker.applied(1);
+    assert_eq!(applied.listeners[0].max_qos, 1);
+    let bound = broker.remote.bound().wait(PATIENCE, |bound| bound.len() == 2).expect("two");
+    assert_eq!(bound[0], first, "the socket that stays was opened again");
+    TcpStream::connect(bound[1].address).expect("the new one listens");
+    let other = LISTENER.replace("127.0.0.1", "127.0.0.2");
+    reload_as(&directory, &broker, &other);
+    let bound = broker.remote.bound().wait(PATIENCE, |bound| bound.len() == 1).expect("one");
+    assert_ne!(bound[0].listener, first.listener, "a new listener got an old number");
+    assert_eq!(broker.told.get().closed, [first.id, first.id + 1]);
+    broker.remote.stop();
+    assert!(matches!(broker.end(), Outcome::Clean));
+}
+
+#[test]
+fn a_reload_whose_listener_cannot_be_opened_changes_nothing() {
+    let (directory, broker) = with_file(LISTENER);
+    let taken = TcpListener::bind("127.0.0.1:0").expect("loopback is there");
+    let port = taken.local_addr().expect("it is bound").port();
+    let more = format!("[[listener]]\nport = {port}\nbind_address = \"127.0.0.1\"\n");
+    reload_as(&directory, &broker, &format!("max_queued_messages = 7\n{LISTENER}{more}"));
+    let refused = broker.remote.reloads().wait(PATIENCE, |reloads| reloads.refused == 1);
+    assert!(refused.is_some(), "the taken port was not refused");
+    assert!(broker.told.get().applied.is_empty());
+    assert_eq!(broker.remote.bound().get().len(), 1);
     broker.remote.stop();
     assert!(matches!(broker.end(), Outcome::Clean));
 }
