@@ -5,7 +5,7 @@
 #![cfg(feature = "broker")]
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
@@ -60,13 +60,17 @@ struct Broker {
 
 impl Broker {
     fn start(file: &ConfigFile) -> Self {
-        let mut child = pondhawk()
+        let mut command = pondhawk();
+        command
             .args(["-c", file.path(), "--shards", "1"])
             // A broker started as root gives up its rights, and could not read the file again.
             .env("PUID", "0")
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program runs");
+            .stderr(Stdio::piped());
+        Self::of(command)
+    }
+
+    fn of(mut command: Command) -> Self {
+        let mut child = command.spawn().expect("the program runs");
         let log = BufReader::new(child.stderr.take().expect("standard error is piped"));
         Self { child, log, said: Vec::new() }
     }
@@ -209,4 +213,205 @@ fn a_log_file_takes_the_lines() {
     let text = fs::read_to_string(log).expect("the log file is there");
     assert!(text.lines().all(|line| line.starts_with('{') && line.ends_with('}')), "{text}");
     assert!(text.contains("\"type\":\"error\""), "{text}");
+}
+
+/// A directory with links to the program under other names.
+fn linked(name: &str) -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let link = directory.path().join(name);
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_pondhawk"), &link).expect("make a link");
+    (directory, link)
+}
+
+#[test]
+fn called_as_mosquitto_it_speaks_and_exits_as_mosquitto() {
+    let (_directory, link) = linked("mosquitto");
+    let run = |flag: &str| Command::new(&link).arg(flag).output().expect("it runs");
+    let help = run("-h");
+    assert!(String::from_utf8_lossy(&help.stdout).starts_with("mosquitto version "));
+    assert_eq!(help.status.code(), Some(3));
+    let unknown = run("--frobnicate");
+    assert!(stderr(&unknown).contains("Error: Unknown option '--frobnicate'."));
+    assert_eq!(unknown.status.code(), Some(3));
+    let file = ConfigFile::new("[[listener]]\nport = 0\n");
+    let mut broker = Command::new(&link);
+    broker.args(["-c", file.path()]).env("PUID", "0").stderr(Stdio::piped());
+    let mut broker = Broker::of(broker);
+    broker.wait("mosquitto version ");
+    broker.wait(" running");
+    broker.signal(Signal::SIGTERM);
+    assert_eq!(broker.exit_code(), Some(0));
+}
+
+#[test]
+fn a_file_of_mosquittos_is_shown_converted_and_run() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let conf = directory.path().join("m.conf");
+    let text = "max_keepalive 0x3c\nlistener 0 /x.sock\nmax_qos 1\nretry_interval 5\n";
+    fs::write(&conf, text).expect("write the configuration");
+    let conf = conf.to_str().expect("the path is text");
+    let shown = output(&["config", "show", "-c", conf, "--changed"]);
+    let expected = "max_keepalive = 60\n\n[[listener]]\nport = 0\nunix_socket = \"/x.sock\"\n\
+                    max_qos = 1\n";
+    assert_eq!(String::from_utf8_lossy(&shown.stdout), expected);
+    let converted = output(&["config", "convert", conf]);
+    let toml = String::from_utf8_lossy(&converted.stdout).into_owned();
+    assert!(toml.ends_with(expected), "{toml}");
+    assert!(toml.contains("m.conf:4: option 'retry_interval' has no meaning here."), "{toml}");
+}
+
+#[test]
+fn in_the_background_it_listens_as_soon_as_the_command_returns() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let pid_file = directory.path().join("pid");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback is there");
+    let port = taken.local_addr().expect("it is bound").port();
+    let file = ConfigFile::new(&format!(
+        "pid_file = {pid_file:?}\nlog_dest = \"none\"\n[[listener]]\nport = {port}\n\
+         bind_address = \"127.0.0.1\"\n"
+    ));
+    let start = || pondhawk().args(["-d", "-c", file.path()]).env("PUID", "0").output();
+    let refused = start().expect("the program runs");
+    assert_eq!(refused.status.code(), Some(1), "the port is taken");
+    assert!(stderr(&refused).contains("Cannot listen on 127.0.0.1 port "));
+    drop(taken);
+    let started = start().expect("the program runs");
+    assert_eq!((started.status.code(), stderr(&started)), (Some(0), String::new()));
+    // What is no CONNECT ends a connection: once it has ended the broker runs.
+    let mut first = TcpStream::connect(("127.0.0.1", port)).expect("it listens already");
+    first.write_all(&[0xC0, 0]).expect("send a PINGREQ");
+    assert_eq!(first.read(&mut [0; 16]).expect("it is ended"), 0);
+    let mut second = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
+    let pid = fs::read_to_string(&pid_file).expect("it is there").parse().expect("a number");
+    kill(Pid::from_raw(pid), Signal::SIGTERM).expect("signal the broker");
+    assert_eq!(second.read(&mut [0; 16]).unwrap_or(0), 0, "the end was not told");
+}
+
+#[test]
+fn the_pid_file_is_there_while_the_broker_runs() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let pid_file = directory.path().join("pid");
+    let file = ConfigFile::new(&format!("pid_file = {pid_file:?}\n{LISTENER}"));
+    let mut broker = Broker::start(&file);
+    broker.wait(" running");
+    let pid = fs::read_to_string(&pid_file).expect("it is there");
+    assert_eq!(pid, broker.child.id().to_string());
+    broker.signal(Signal::SIGTERM);
+    assert_eq!(broker.exit_code(), Some(0));
+    assert!(!pid_file.exists());
+    let file = ConfigFile::new(&format!("pid_file = \"/nowhere/pid\"\n{LISTENER}"));
+    let refused = output(&["-c", file.path()]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(stderr(&refused).contains("The pid_file /nowhere/pid cannot be written"));
+}
+
+#[test]
+fn sigusr1_and_sigusr2_are_answered_in_the_log() {
+    let file = ConfigFile::new(LISTENER);
+    let mut broker = Broker::start(&file);
+    broker.wait(" running");
+    broker.signal(Signal::SIGUSR1);
+    broker.wait("this version keeps it in memory only");
+    broker.signal(Signal::SIGUSR2);
+    broker.wait("Shard 0: 0 sessions, 0 subscriptions");
+    broker.signal(Signal::SIGTERM);
+    assert_eq!(broker.exit_code(), Some(0));
+}
+
+#[test]
+fn signal_tells_a_broker_what_to_do() {
+    let file = ConfigFile::new(LISTENER);
+    let mut broker = Broker::start(&file);
+    broker.wait(" running");
+    let pid = broker.child.id().to_string();
+    for (errand, answer) in [
+        ("config-reload", "Configuration reloaded"),
+        ("tree-print", "Shard 0: "),
+        ("shutdown", " terminating"),
+    ] {
+        assert_eq!(output(&["signal", "-p", &pid, errand]).status.code(), Some(0), "{errand}");
+        broker.wait(answer);
+    }
+    assert_eq!(broker.exit_code(), Some(0));
+}
+
+/// A service manager's socket; what it is told is read in order.
+#[test]
+fn a_service_manager_is_told_of_start_reload_and_end() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("notify");
+    let manager = std::os::unix::net::UnixDatagram::bind(&path).expect("bind the socket");
+    let file = ConfigFile::new(LISTENER);
+    let mut command = pondhawk();
+    command
+        .args(["-c", file.path()])
+        .envs([("PUID", "0"), ("NOTIFY_SOCKET", path.to_str().expect("text"))])
+        .stderr(Stdio::piped());
+    let mut broker = Broker::of(command);
+    let told = || {
+        let mut bytes = [0; 256];
+        let length = manager.recv(&mut bytes).expect("it is told");
+        String::from_utf8_lossy(&bytes[..length]).into_owned()
+    };
+    assert_eq!(told().trim_end(), "READY=1");
+    broker.signal(Signal::SIGHUP);
+    assert!(told().starts_with("RELOADING=1\nMONOTONIC_USEC="));
+    assert_eq!(told().trim_end(), "READY=1");
+    broker.signal(Signal::SIGTERM);
+    assert_eq!(told().trim_end(), "STOPPING=1");
+    broker.wait(" terminating");
+    assert_eq!(broker.exit_code(), Some(0));
+}
+
+/// CVE-2017-7652: a reload that cannot read its file must not fall back to defaults.
+#[test]
+fn a16_a_reload_without_descriptors_or_file_keeps_the_old_configuration() {
+    let file = ConfigFile::new(&format!("max_queued_messages = 5\n{LISTENER}"));
+    let mut broker = Broker::start(&file);
+    broker.wait(" running");
+    fs::remove_file(&file.path).expect("remove the configuration");
+    broker.signal(Signal::SIGHUP);
+    broker.wait("the configuration file cannot be read: No such file");
+    broker.wait("the old one stays in force");
+    file.write(&format!("max_queued_messages = 6\n{LISTENER}"));
+    // No descriptor more than those that are open.
+    let pid = broker.child.id();
+    let limit = |files: &str| {
+        let status = Command::new("prlimit")
+            .args([format!("--pid={pid}"), format!("--nofile={files}")])
+            .status();
+        assert!(status.expect("prlimit runs").success());
+    };
+    limit("4:1024");
+    broker.signal(Signal::SIGHUP);
+    broker.wait("Too many open files");
+    broker.wait("the old one stays in force");
+    limit("1024:1024");
+    broker.signal(Signal::SIGHUP);
+    broker.wait("Configuration reloaded; applied: max_queued_messages.");
+    broker.signal(Signal::SIGTERM);
+    assert_eq!(broker.exit_code(), Some(0));
+}
+
+#[test]
+fn a_broker_started_as_root_goes_on_as_an_ordinary_user() {
+    if !nix::unistd::Uid::effective().is_root() {
+        return; // Only root can give up its rights.
+    }
+    let file = ConfigFile::new(&format!("user = \"nobody\"\n{LISTENER}"));
+    let mut command = pondhawk();
+    command.args(["-c", file.path()]).env_remove("PUID").stderr(Stdio::piped());
+    let mut broker = Broker::of(command);
+    broker.wait(" running");
+    let status = fs::read_to_string(format!("/proc/{}/status", broker.child.id()));
+    let nobody = nix::unistd::User::from_name("nobody").expect("it can be looked up");
+    let uid = nobody.expect("every system has it").uid;
+    let expected = format!("Uid:\t{uid}\t{uid}\t{uid}\t{uid}");
+    assert!(status.expect("it runs").contains(&expected));
+    broker.signal(Signal::SIGTERM);
+    assert_eq!(broker.exit_code(), Some(0));
+    let unknown = ConfigFile::new(&format!("user = \"no-such-user\"\n{LISTENER}"));
+    let refused = output(&["-c", unknown.path()]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(stderr(&refused).contains("There is no user 'no-such-user'."));
 }

@@ -19,9 +19,11 @@ const INTRODUCTION: &str = "\
 
 <!-- Written by `pondhawk --print-options-reference > docs/options.md`; do not edit. -->
 
-Options are set in a TOML file that is given with `--config`. Global options stand at the top of
-the file as `name = value`; options of a listener stand below a line `[[listener]]`, once for each
-listener. Without any listener the broker listens on port 1883 of the loopback interface only.
+Options are set in a TOML file that is given with `-c`. Global options stand at the top of the file
+as `name = value`; options of a listener stand below a line `[[listener]]`, once for each listener.
+Without any listener the broker listens on port 1883 of the loopback interface only. Without `-c` no
+file is read. A file in Mosquitto's format is read, too ([mosquitto.md](mosquitto.md));
+`pondhawk config convert` turns it into TOML.
 
 ```toml
 max_queued_messages = 5000
@@ -33,8 +35,12 @@ port = 1883
 
 Unknown options, wrong types and values out of bounds are errors; `--test-config` names them all.
 
-*Reload: applied* means that SIGHUP takes over a changed value. Limits of a connection or Session
-then hold for those that begin afterwards. *Reload: restart* means that a change is reported and
+*Reload: applied* means that SIGHUP takes over a changed value. What Clients are told in CONNACK
+holds for those that connect afterwards, and so does what is counted when a connection is accepted.
+Options of a listener hold for the Clients that are connected, too. A listener that is new is opened;
+one that is gone, or that has another port, address, interface or path, is closed, and its Clients
+are disconnected (0x98 in MQTT 5). If anything in the file is wrong, or cannot be opened, nothing
+changes. *Reload: restart* means that a change is reported and
 waits for a restart. *As in Mosquitto* means that Mosquitto's option of that name does the same.
 ";
 

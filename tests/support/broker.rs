@@ -245,6 +245,17 @@ impl Broker {
         found
     }
 
+    /// Writes other options, has them reloaded, and waits until they are in force.
+    pub fn reconfigure(&self, options: &Options) {
+        const DONE: &str = "Configuration reloaded";
+        let count = |lines: &[String]| lines.iter().filter(|line| line.contains(DONE)).count();
+        let before = count(&self.log.lines.lock().unwrap());
+        let file = self.directory.path().join("pondhawk.toml");
+        fs::write(file, options.toml()).expect("write the configuration");
+        self.signal(Signal::SIGHUP);
+        self.wait_log_lines(DONE, before + 1);
+    }
+
     /// How many lines the log has by now.
     pub fn log_len(&self) -> usize {
         self.log.lines.lock().unwrap().len()

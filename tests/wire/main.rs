@@ -21,6 +21,7 @@ mod descriptors;
 mod flow_control;
 mod hostile_bytes;
 mod hostile_pieces;
+mod limits;
 mod mount_point;
 mod option_bounds;
 mod packet_size;
