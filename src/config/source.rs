@@ -2,11 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use super::checks::check;
 use super::error::{Mistake, Mistakes};
-use super::listeners::{Bind, Identity, ListenerRuntime};
 use super::log::LogTypes;
 use super::read::Read;
 use super::schema::Config;
@@ -86,7 +84,6 @@ impl Source {
             sort(&mut mistakes);
             return Err(Mistakes(mistakes));
         }
-        warnings.extend(nobody_gets_in(&config));
         Ok(Loaded { config, warnings })
     }
 
@@ -95,27 +92,6 @@ impl Source {
         let listener = |port: &u16| Listener { port: i64::from(*port), ..Listener::default() };
         ports.iter().map(listener).collect()
     }
-}
-
-/// A warning if there is a listener that no Client can get in by.
-fn nobody_gets_in(config: &Config) -> Option<String> {
-    let runtime = config.compile(1);
-    let shut = |listener: &&Arc<ListenerRuntime>| {
-        let security = &listener.security;
-        !security.allow_anonymous
-            && security.password_file.is_none()
-            && listener.identity == Identity::None
-    };
-    let listener = runtime.listeners.iter().find(shut)?;
-    let at = match &listener.bind {
-        Bind::Unix(path) => path.display().to_string(),
-        _ => format!("port {}", listener.port),
-    };
-    Some(format!(
-        "allow_anonymous is false and no way to authenticate is configured: every client of {at} \
-         will be refused. Name a password_file, or set allow_anonymous to accept clients without \
-         credentials."
-    ))
 }
 
 fn read_file(path: &Path) -> Result<Read, Mistakes> {
@@ -187,7 +163,6 @@ mod tests {
         assert!(!loaded.config.allow_anonymous());
         assert_eq!(loaded.config.listeners.len(), 1);
         assert!(loaded.warnings[0].contains("--port is ignored"), "{:?}", loaded.warnings);
-        assert!(loaded.warnings[1].contains("every client of port 1900 will be refused"));
     }
 
     #[test]

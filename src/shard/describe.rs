@@ -29,7 +29,8 @@ impl Shard {
         }
         let mut retained = Vec::new();
         core.retained.scan("#", None, NAMED, usize::MAX, &mut retained);
-        for message in &retained {
+        for item in &retained {
+            let message = &item.message;
             let (topic, qos, bytes) = (message.topic(), message.qos(), message.payload().len());
             lines.push(format!("Retained: {topic} (q{}, {bytes} bytes)", qos as u8));
         }

@@ -29,7 +29,7 @@ fn is_own(topic: &str) -> bool {
 /// A Retained Message with whoever published it.
 #[derive(Clone, Debug)]
 pub(super) struct Retained {
-    message: Message,
+    pub(super) message: Message,
     source: Option<Arc<Source>>,
 }
 

@@ -67,6 +67,20 @@ fn global_max_clients_counts_sessions_of_clients_that_are_away() {
 }
 
 #[test]
+fn global_max_connections_turns_newcomers_away() {
+    let options = Options::default().set("global_max_connections", 2);
+    each_own_broker(&options, |broker| {
+        let first = Client::connect(broker, V5, "first");
+        let mut second = Client::connect(broker, V311, "second");
+        Client::open(broker, V5).closed();
+        second.ping();
+        broker.reconfigure(&Options::default().set("global_max_connections", 3));
+        Client::connect(broker, V5, "third").ping();
+        first.leave();
+    });
+}
+
+#[test]
 fn a_reload_changes_the_limits_of_clients_that_are_connected() {
     let allowed = Options::default();
     each_own_broker(&allowed, |broker| {

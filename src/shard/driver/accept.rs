@@ -95,6 +95,13 @@ impl Driver {
         self.fresh = fresh;
     }
 
+    /// Whether the whole broker has all the connections that it may have. While several listeners
+    /// accept at the same moment each may let in one more.
+    fn is_full(&self) -> bool {
+        let most = self.shard.config().connect.connections;
+        most != u32::MAX && self.shared.connections() >= most as usize
+    }
+
     fn place(&mut self, stream: Stream, peer: SocketAddr, layers: &Layers) {
         let settings = layers.listener();
         let per_address = match peer == NO_ADDRESS || layers.is_behind_proxy(peer.ip()) {
@@ -102,7 +109,7 @@ impl Driver {
             true => u32::MAX,
             false => self.shard.config().connect.per_address,
         };
-        let refused = self.shard.is_draining() || self.shared.pressure() >= 1;
+        let refused = self.shard.is_draining() || self.shared.pressure() >= 1 || self.is_full();
         let ticket = (!refused)
             .then(|| self.shared.admission.admit(settings, per_address, peer.ip()))
             .flatten();
