@@ -37,8 +37,8 @@ Unknown options, wrong types and values out of bounds are errors; `--test-config
 
 *Reload: applied* means that SIGHUP takes over a changed value. What Clients are told in CONNACK
 holds for those that connect afterwards, and so does what is counted when a connection is accepted.
-Options of a listener hold for the Clients that are connected, too. A listener that is new is opened;
-one that is gone, or that has another port, address, interface or path, is closed, and its Clients
+Options of a listener hold for the Clients that are connected, too. A new listener is opened; one
+that is gone, or that has another port, address, interface or path, is closed, and its Clients
 are disconnected (0x98 in MQTT 5). If anything in the file is wrong, or cannot be opened, nothing
 changes. *Reload: restart* means that a change is reported and
 waits for a restart. *As in Mosquitto* means that Mosquitto's option of that name does the same.

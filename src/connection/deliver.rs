@@ -176,7 +176,7 @@ fn queue(
         message: outgoing.message(),
         subscription_ids: target.ids,
         group: target.group,
-        qos: outgoing.qos.min(target.qos),
+        qos: limits.qos(outgoing.qos, target.qos),
         retain: target.retain,
     };
     let enqueued = session.enqueue(delivery, limits.now_ms, limits.queue);

@@ -85,11 +85,11 @@ impl Core {
                 let metrics = &self.shared.metrics[usize::from(self.id)];
                 match send_retained(session, link, &message, qos, id, &self.limits) {
                     Ok(true) => {
-                        count_sent(metrics, message.qos().min(qos));
+                        count_sent(metrics, self.limits.qos(message.qos(), qos));
                         metrics.publish_bytes_sent.add(message.payload().len() as u64);
                         if self.limits.trace {
                             let mut outgoing = Outgoing::kept(&message);
-                            outgoing.qos = message.qos().min(qos);
+                            outgoing.qos = self.limits.qos(message.qos(), qos);
                             self.events.push(sent_publish(session, &outgoing, outgoing.qos, true));
                         }
                         Ok(true)

@@ -59,8 +59,18 @@ const PSK_MEND: &str = "Use certificates: certfile, keyfile and, for clients, ca
 const ENGINE: &str = "Keys are read from PEM files; there are no OpenSSL engines";
 const ENGINE_MEND: &str = "Export the key to a PEM file and name it with keyfile";
 
+const DH: &str = "Diffie-Hellman parameters are chosen by the TLS library";
+const CONTROL: &str = "This version has no $CONTROL topics";
+const LOG_ENTRIES: &str = "Log lines go out as they come; none are kept back";
+const RETRY: &str = "Messages are sent again when the Client comes back, as MQTT 5 demands, and \
+                     never by time";
+const NODELAY: &str = "TCP_NODELAY is always set: what a turn writes is gathered into one segment \
+                       already, so holding it back would only delay it";
+const STORE: &str = "What nobody needs any more is freed at once";
+const WEB_LOG: &str = "It sets the log of a library that is not used here; log_type covers \
+                       WebSocket connections too";
+
 /// Every one, in the order of their names.
-#[rustfmt::skip]
 pub const FOREIGN: [Foreign; 73] = [
     bridge("address"),
     bridge("addresses"),
@@ -96,8 +106,8 @@ pub const FOREIGN: [Foreign; 73] = [
     bridge("cleansession"),
     bridge("clientid"),
     bridge("connection"),
-    other("dhparamfile", Fate::Meaningless, "Diffie-Hellman parameters are chosen by the TLS library", ""),
-    other("enable_control_api", Fate::Must("false"), "This version has no $CONTROL topics", "Remove it"),
+    other("dhparamfile", Fate::Meaningless, DH, ""),
+    other("enable_control_api", Fate::Must("false"), CONTROL, "Remove it"),
     plugin("global_plugin"),
     bridge("idle_timeout"),
     bridge("keepalive_interval"),
@@ -105,7 +115,7 @@ pub const FOREIGN: [Foreign; 73] = [
     bridge("local_clientid"),
     bridge("local_password"),
     bridge("local_username"),
-    other("max_log_entries", Fate::Meaningless, "Log lines go out as they come; none are kept back", ""),
+    other("max_log_entries", Fate::Meaningless, LOG_ENTRIES, ""),
     bridge("notification_topic"),
     bridge("notifications"),
     bridge("notifications_local_only"),
@@ -122,11 +132,11 @@ pub const FOREIGN: [Foreign; 73] = [
     bridge("remote_password"),
     bridge("remote_username"),
     bridge("restart_timeout"),
-    other("retry_interval", Fate::Meaningless, "Messages are sent again when the Client comes back, as MQTT 5 demands, and never by time", ""),
+    other("retry_interval", Fate::Meaningless, RETRY, ""),
     bridge("round_robin"),
-    other("set_tcp_nodelay", Fate::Always("true"), "TCP_NODELAY is always set: what a turn writes is gathered into one segment already, so holding it back would only delay it", ""),
+    other("set_tcp_nodelay", Fate::Always("true"), NODELAY, ""),
     bridge("start_type"),
-    other("store_clean_interval", Fate::Meaningless, "What nobody needs any more is freed at once", ""),
+    other("store_clean_interval", Fate::Meaningless, STORE, ""),
     bridge("threshold"),
     other("tls_engine", Fate::Refused, ENGINE, ENGINE_MEND),
     other("tls_engine_kpass_sha1", Fate::Refused, ENGINE, ENGINE_MEND),
@@ -134,7 +144,7 @@ pub const FOREIGN: [Foreign; 73] = [
     bridge("topic"),
     bridge("try_private"),
     bridge("username"),
-    other("websockets_log_level", Fate::Meaningless, "It sets the log of a library that is not used here; log_type covers WebSocket connections too", ""),
+    other("websockets_log_level", Fate::Meaningless, WEB_LOG, ""),
 ];
 
 /// The entry of that name.
