@@ -26,6 +26,7 @@ use crate::control::{
     serve_pages,
 };
 use crate::shard::{Settings, Shards};
+use crate::transport::KeyLog;
 
 /// Mosquitto's exit code for everything that is wrong with flags or configuration.
 const MOSQUITTO_INVALID: u8 = 3;
@@ -105,7 +106,7 @@ fn load(source: &Source) -> Result<Loaded, Refused> {
 }
 
 fn test_config(program: Program, source: &Source) -> Result<ExitCode, Refused> {
-    let loaded = load(source)?.ready().map_err(refuse)?;
+    let loaded = load(source)?;
     warn(&loaded);
     match program {
         Program::Pondhawk => print("configuration OK\n"),
@@ -184,13 +185,13 @@ fn serve(invocation: Invocation) -> Result<ExitCode, Refused> {
 }
 
 fn prepare_start(source: &Source) -> Result<Prepared, Refused> {
-    let loaded = load(source)?.ready().map_err(refuse)?;
+    let loaded = load(source)?;
     let (target, note) =
         privileges::target(loaded.config.process.user.as_deref()).map_err(refuse)?;
     privileges::set_umask().map_err(refuse)?;
     let open_files = raise_open_files();
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    let steps = steps();
+    let steps = steps(source)?;
     let settings = prepare(&steps, loaded.config.compile(cores))
         .map_err(|mistakes: Mistakes| refuse(mistakes))?;
     let notes = note.into_iter().collect();
@@ -250,8 +251,14 @@ fn start(
 }
 
 /// What has to be read and checked before a configuration comes into force.
-fn steps() -> Steps {
-    vec![Box::new(AccessFiles::default()), Box::new(Secure::default())]
+fn steps(source: &Source) -> Result<Steps, Refused> {
+    let key_log = match &source.tls_keylog {
+        Some(path) => KeyLog::open(path).map_err(|error| {
+            refuse(format!("The file {} of --tls-keylog: {error}.", path.display()))
+        })?,
+        None => KeyLog::default(),
+    };
+    Ok(vec![Box::new(AccessFiles::default()), Box::new(Secure::new(key_log))])
 }
 
 /// The ways to authenticate.

@@ -1,6 +1,5 @@
 //! The configuration as the data plane reads it.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::listeners::ListenerRuntime;
@@ -33,8 +32,6 @@ pub struct Runtime {
     pub shutdown_timeout_ms: u64,
     /// Sessions of the whole broker.
     pub sessions_max: u64,
-    /// File that takes the keys of TLS connections, for looking into them.
-    pub tls_keylog: Option<PathBuf>,
     /// Until CONNECT is complete.
     pub connect: ConnectLimits,
     /// What one packet may be.
@@ -174,7 +171,6 @@ impl Config {
             memory_limit: limit(self.process.memory_limit),
             shutdown_timeout_ms: self.process.shutdown_timeout as u64 * 1000,
             sessions_max: limit(self.clients.global_max_clients.max(0)),
-            tls_keylog: self.tls_keylog.clone(),
             connect: self.connect_limits(),
             packets: self.packet_limits(),
             session: self.session_limits(),

@@ -1,7 +1,5 @@
 //! The typed configuration: what the table's sections add up to.
 
-use std::path::PathBuf;
-
 use super::table::{
     Clients, Features, Listener, Logging, Packets, Process, Queues, Security, Tuning,
 };
@@ -27,8 +25,6 @@ pub struct Config {
     pub tuning: Tuning,
     /// The listeners, in the order of the file.
     pub listeners: Vec<Listener>,
-    /// The file that takes the keys of TLS connections; from the command line alone.
-    pub tls_keylog: Option<PathBuf>,
     /// No listener is configured: those above are on the loopback interface only.
     pub local_only: bool,
 }

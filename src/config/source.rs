@@ -40,17 +40,6 @@ pub struct Loaded {
     pub warnings: Vec<String>,
 }
 
-impl Loaded {
-    /// Refuses what this build reads but cannot carry out.
-    ///
-    /// # Errors
-    /// Every such option.
-    pub fn ready(self) -> Result<Self, Mistakes> {
-        let mistakes = unready(&self.config);
-        if mistakes.is_empty() { Ok(self) } else { Err(Mistakes(mistakes)) }
-    }
-}
-
 impl Source {
     /// Reads and checks everything.
     ///
@@ -66,7 +55,6 @@ impl Source {
         } else if self.verbose {
             config.logging.log_type = LogTypes::ALL;
         }
-        config.tls_keylog.clone_from(&self.tls_keylog);
         if self.shards.is_some() {
             config.process.shards = self.shards;
         }

@@ -53,7 +53,9 @@ impl ListenError {
                 "Another program listens there, or the broker itself does for a listener that \
                  this would replace: then remove that one first and reload, or restart"
             }
-            _ => "Check bind_address, bind_interface and port, and whether the broker's user may open it",
+            _ => {
+                "Check bind_address, bind_interface and port, and whether the broker's user may open it"
+            }
         };
         Mistake {
             file: String::new(),

@@ -185,7 +185,7 @@ impl Supervisor {
 
     fn try_reload(&self) -> Result<(), Mistakes> {
         let estate = &self.estate;
-        let loaded = estate.source.load()?.ready()?;
+        let loaded = estate.source.load()?;
         let mut next = estate.config.borrow().clone();
         let changes = next.adopt(&loaded.config);
         let mut runtime = next.compile(estate.cores);

@@ -55,7 +55,7 @@ impl Shard {
     /// those it came with may be older, if the configuration was changed while it was on its way.
     pub(super) fn relisten(&mut self, key: Key) {
         if let Err(why) = self.reconsider(key, false) {
-            self.dismiss(key, why);
+            self.dismiss(key, ReasonCode::ADMINISTRATIVE_ACTION, why);
         }
     }
 

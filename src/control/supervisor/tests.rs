@@ -77,6 +77,14 @@ impl DataPlane for FakePlane {
     fn pressure(&self, _: u8) {}
 }
 
+/// The address of a socket that listens on one.
+fn ip(bound: &Bound) -> std::net::SocketAddr {
+    match bound.address {
+        ListenAddress::Ip(address) => address,
+        ListenAddress::Path(_) => panic!("a TCP socket"),
+    }
+}
+
 struct Broker {
     told: Watch<Told>,
     remote: Remote,
@@ -145,8 +153,8 @@ impl Broker {
 #[test]
 fn it_listens_runs_drains_and_stops() {
     let broker = Broker::running(loopback());
-    let address = broker.remote.bound().get()[0].address;
-    TcpStream::connect(address).expect("the announced port listens");
+    let address = broker.remote.bound().get()[0].clone();
+    TcpStream::connect(ip(&address)).expect("the announced port listens");
     broker.told.change(|told| told.connections = 1);
     broker.remote.stop();
     broker.wait(Phase::Drain);
@@ -265,14 +273,14 @@ fn a_reload_with_a_mistake_changes_nothing() {
 #[test]
 fn a_supervisor_that_fails_is_restarted_with_its_sockets_and_its_configuration() {
     let (directory, broker) = with_file(LISTENER);
-    let address = broker.remote.bound().get()[0].address;
+    let address = broker.remote.bound().get()[0].clone();
     broker.told.change(|told| told.panics = 1);
     let failed = broker.remote.supervisor.get().expect("there is a supervisor");
     reload(&directory, &broker, "max_queued_messages = 7");
     assert_eq!(broker.applied(1).session.queued_messages, 7);
     let another = |now: &Option<Addr<Supervisor>>| now.as_ref().is_some_and(|now| *now != failed);
     assert!(broker.remote.supervisor.wait(PATIENCE, another).is_some(), "no new supervisor");
-    TcpStream::connect(address).expect("the socket survives");
+    TcpStream::connect(ip(&address)).expect("the socket survives");
     reload(&directory, &broker, "max_queued_messages = 7\nmax_inflight_messages = 9");
     let applied = broker.applied(2);
     assert_eq!((applied.session.queued_messages, applied.session.inflight_messages), (7, 9));
@@ -296,7 +304,7 @@ fn a_reload_opens_new_listeners_closes_removed_ones_and_leaves_the_rest() {
     assert_eq!(applied.listeners[0].max_qos, 1);
     let bound = broker.remote.bound().wait(PATIENCE, |bound| bound.len() == 2).expect("two");
     assert_eq!(bound[0], first, "the socket that stays was opened again");
-    TcpStream::connect(bound[1].address).expect("the new one listens");
+    TcpStream::connect(ip(&bound[1])).expect("the new one listens");
     let other = LISTENER.replace("127.0.0.1", "127.0.0.2");
     reload_as(&directory, &broker, &other);
     let bound = broker.remote.bound().wait(PATIENCE, |bound| bound.len() == 1).expect("one");
