@@ -88,8 +88,7 @@ mod tests {
 
     #[test]
     fn every_listener_option_reads_back() {
-        let mut whole = Config::default();
-        whole.listeners = vec![listener_samples()];
+        let whole = Config { listeners: vec![listener_samples()], ..Config::default() };
         for extent in [Extent::All, Extent::Changed] {
             let text = whole.to_toml(extent);
             let read = crate::config::file::parse("t", &text);
