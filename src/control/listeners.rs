@@ -14,6 +14,10 @@ use crate::transport::ListenSocket;
 /// Connections that may wait to be accepted; the system lowers it to its own bound.
 const BACKLOG: i32 = 4096;
 
+/// What to do about an address that is taken while the broker runs.
+const TAKEN: &str = "Another program listens there, or the broker does for a listener that this \
+    would replace: then remove that one first and reload, or restart";
+
 /// A listener that could not be opened.
 #[derive(Debug)]
 pub struct ListenError {
@@ -49,13 +53,8 @@ impl ListenError {
     pub fn mistake(&self) -> Mistake {
         let Self { wanted, error } = self;
         let mend = match error.kind() {
-            ErrorKind::AddrInUse => {
-                "Another program listens there, or the broker itself does for a listener that \
-                 this would replace: then remove that one first and reload, or restart"
-            }
-            _ => {
-                "Check bind_address, bind_interface and port, and whether the broker's user may open it"
-            }
+            ErrorKind::AddrInUse => TAKEN,
+            _ => "Check bind_address, bind_interface and port, and what the broker may open",
         };
         Mistake {
             file: String::new(),
