@@ -1,13 +1,14 @@
 //! A broker as a user starts it: a command line, a port that is free, a log on standard error.
 
 use std::ffi::OsStr;
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -20,6 +21,20 @@ pub const MOSQUITTO: &str = "/usr/sbin/mosquitto";
 /// The program under test.
 pub fn pondhawk() -> PathBuf {
     env!("CARGO_BIN_EXE_pondhawk").into()
+}
+
+/// Whether the tours are taken with Mosquitto.
+pub fn is_foreign() -> bool {
+    std::env::var("POND_TEST_BROKER").is_ok()
+}
+
+/// A command line of the broker under test.
+pub fn broker(arguments: &[&str]) -> Command {
+    let program = std::env::var("POND_TEST_BROKER").map_or_else(|_| pondhawk(), PathBuf::from);
+    let mut command = Command::new(program);
+    // As root it stays root: the files of a test are for root alone.
+    command.args(arguments).env("PUID", "0").env("PGID", "0");
+    command
 }
 
 /// A port that nobody listens on.
@@ -44,6 +59,7 @@ impl Log {
 pub struct Program {
     child: Child,
     log: Arc<Log>,
+    _directory: Option<tempfile::TempDir>,
 }
 
 impl Program {
@@ -55,15 +71,57 @@ impl Program {
         Self::run(command)
     }
 
+    /// Starts the broker under test with `-v` and a file in Mosquitto's format.
+    pub fn configured(text: &str) -> Self {
+        Self::with_file(text, &["-v"])
+    }
+
+    /// Starts the broker under test with a file in Mosquitto's format.
+    pub fn quiet(text: &str) -> Self {
+        Self::with_file(text, &[])
+    }
+
+    fn with_file(text: &str, more: &[&str]) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let file = directory.path().join("broker.conf");
+        // Mosquitto gives up root unless it is told not to.
+        let user = if is_foreign() { "user root\n" } else { "" };
+        fs::write(&file, format!("{user}{text}")).expect("write the configuration");
+        let path = file.to_str().expect("UTF-8");
+        let mut program = Self::run(broker(&[&["-c", path], more].concat()));
+        program._directory = Some(directory);
+        program
+    }
+
+    /// Starts a program whose log goes elsewhere.
+    pub fn start_quietly(program: PathBuf, arguments: &[&str]) -> Self {
+        let mut command = Command::new(program);
+        command.args(arguments);
+        Self::spawn(command)
+    }
+
+    /// Waits until something listens on a port.
+    pub fn wait_port(&self, port: u16) {
+        let until = Instant::now() + PATIENCE;
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(Instant::now() < until, "nothing listens on port {port}");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Runs a command line and waits until it says that it runs.
-    pub fn run(mut command: Command) -> Self {
+    pub fn run(command: Command) -> Self {
+        let program = Self::spawn(command);
+        program.wait_line(|line| line.ends_with(" running"));
+        program
+    }
+
+    fn spawn(mut command: Command) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let log = Arc::new(Log::default());
         follow(child.stderr.take().expect("it is piped"), Arc::clone(&log));
-        let program = Self { child, log };
-        program.wait_line(|line| line.ends_with(" running"));
-        program
+        Self { child, log, _directory: None }
     }
 
     /// Waits for a line of the log.
