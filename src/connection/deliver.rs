@@ -40,6 +40,16 @@ impl DeliverLimits {
     }
 }
 
+impl DeliverLimits {
+    /// Unsent bytes of a blocked connection above which nothing more is read from it. What is
+    /// delivered to a Client stays below by itself, but for one message; the answers to what it
+    /// sends would not.
+    pub fn answers_high_water(&self) -> usize {
+        let qos0 = if self.qos0_buffer == usize::MAX { 0 } else { self.qos0_buffer };
+        self.output_high_water.max(qos0)
+    }
+}
+
 /// How a subscription wants the message.
 #[derive(Debug)]
 pub struct Target {

@@ -190,6 +190,12 @@ impl Connection {
         }
     }
 
+    /// The Client takes output while nothing is read from it: what it has sent meanwhile counts as
+    /// received, since only the broker keeps it waiting.
+    pub fn note_alive(&mut self, now_ms: u64) {
+        self.last_received_ms = now_ms;
+    }
+
     /// Bytes from the network.
     pub fn handle_bytes<H: Host>(&mut self, host: &mut H, mut bytes: &[u8]) -> Progress {
         self.last_received_ms = host.now().mono_ms;

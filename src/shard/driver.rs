@@ -152,6 +152,9 @@ impl Driver {
 
     /// Serves one connection for its share of the turn.
     fn serve(&mut self, key: Key) {
+        if self.shard.is_backed_up(key) {
+            return; // Until its socket takes more: see `writable`.
+        }
         let Some(wire) = self.wires.get_mut(key.index as usize).and_then(Option::as_mut) else {
             return;
         };
@@ -481,6 +484,9 @@ impl Handler for Driver {
         if link.blocked {
             link.blocked = false;
             self.flush_one(key);
+            if self.wire(key).is_some_and(|wire| wire.readable || wire.unfinished) {
+                self.enqueue(key);
+            }
         }
     }
 

@@ -290,11 +290,23 @@ impl Shard {
         let Some(link) = self.core.links.get_mut(key) else { return };
         link.out.reset(&mut self.core.pool);
         let pending = link.out.pending();
-        let delta = pending as i64 - link.counted as i64;
-        if delta != 0 {
-            link.counted = pending;
-            self.core.metrics().output_bytes.add(delta);
+        let before = std::mem::replace(&mut link.counted, pending);
+        if pending != before {
+            self.core.metrics().output_bytes.add(pending as i64 - before as i64);
         }
+        if pending < before && before > self.core.limits.answers_high_water() {
+            let now = self.core.now.mono_ms;
+            if let Some(seat) = self.seat_mut(key) {
+                seat.connection.note_alive(now);
+            }
+        }
+    }
+
+    /// True while a Client does not take its output and has too much of it: reading on would let
+    /// the answers to what it sends pile up without a bound.
+    pub fn is_backed_up(&self, key: Key) -> bool {
+        let most = self.core.limits.answers_high_water();
+        self.core.links.get(key).is_some_and(|link| link.blocked && link.out.pending() > most)
     }
 
     /// A connection's output has all been written: more may be waiting for that.

@@ -14,6 +14,7 @@ mod access_reload;
 mod access_topics;
 mod acknowledge_errors;
 mod answer_size;
+mod backpressure;
 mod connect_accept;
 mod connect_malformed;
 mod connect_properties;
