@@ -7,6 +7,7 @@ mod live;
 mod mosquitto;
 mod null_broker;
 mod peers;
+mod pondhawk;
 mod results;
 mod scenarios;
 mod secure;

@@ -1,47 +1,58 @@
-//! TLS and WebSocket, against Mosquitto.
+//! TLS and WebSocket, against Pondhawk, and against Mosquitto where it is installed.
 
 use std::fs;
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 
 use rcgen::{CertificateParams, KeyPair};
+use tempfile::TempDir;
 
-use super::support::{PLAIN, complaint, free_port, loadgen, number};
+use super::support::{Broker, MOSQUITTO, PLAIN, complaint, free_port, loadgen, number};
 
-const MOSQUITTO: &str = "/usr/sbin/mosquitto";
-
-/// Mosquitto with listeners for TLS, WebSocket, and both.
+/// A broker with listeners for TLS, WebSocket, and both.
 struct Secure {
-    child: Child,
-    folder: tempfile::TempDir,
+    _broker: Broker,
+    folder: TempDir,
     tls: u16,
     ws: u16,
     wss: u16,
 }
 
-impl Drop for Secure {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// A folder with a certificate for `localhost`, `pem`, and its `key`.
+fn certificate() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let pair = KeyPair::generate().unwrap();
+    let names = vec!["localhost".to_owned()];
+    let certificate = CertificateParams::new(names).unwrap().self_signed(&pair).unwrap();
+    fs::write(folder.path().join("pem"), certificate.pem()).unwrap();
+    fs::write(folder.path().join("key"), pair.serialize_pem()).unwrap();
+    folder
 }
 
 impl Secure {
-    fn start() -> Option<Self> {
+    fn pondhawk() -> Self {
+        let folder = certificate();
+        let listener = "[[listener]]\nport = 0\nbind_address = \"127.0.0.1\"\n";
+        let path = folder.path().display();
+        let files = format!("certfile = \"{path}/pem\"\nkeyfile = \"{path}/key\"\n");
+        let web = "protocol = \"websockets\"\n";
+        let (broker, ports) = Broker::pondhawk(&format!(
+            "allow_anonymous = true\nmax_inflight_messages = 0\nmax_queued_messages = 0\n\
+             {listener}{files}{listener}{web}{listener}{web}{files}"
+        ));
+        Self { _broker: broker, folder, tls: ports[0], ws: ports[1], wss: ports[2] }
+    }
+
+    fn mosquitto() -> Option<Self> {
         if !Path::new(MOSQUITTO).exists() {
             return None;
         }
-        let folder = tempfile::tempdir().unwrap();
-        let (pem, key) = (folder.path().join("pem"), folder.path().join("key"));
-        let pair = KeyPair::generate().unwrap();
-        let names = vec!["localhost".to_owned()];
-        let certificate = CertificateParams::new(names).unwrap().self_signed(&pair).unwrap();
-        fs::write(&pem, certificate.pem()).unwrap();
-        fs::write(&key, pair.serialize_pem()).unwrap();
+        let folder = certificate();
         let (tls, ws, wss) = (free_port(), free_port(), free_port());
-        let files = format!("certfile {}\nkeyfile {}\n", pem.display(), key.display());
+        let path = folder.path().display();
+        let files = format!("certfile {path}/pem\nkeyfile {path}/key\n");
         let config = format!(
             "user root\nallow_anonymous true\nset_tcp_nodelay true\nmax_inflight_messages 0\n\
              max_queued_messages 0\nlistener {tls} 127.0.0.1\n{files}\
@@ -52,19 +63,17 @@ impl Secure {
         fs::write(&path, config).unwrap();
         let mut command = Command::new(MOSQUITTO);
         command.arg("-c").arg(&path).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command.spawn().unwrap();
+        let broker = Broker::of(command.spawn().unwrap(), tls);
         for port in [tls, ws, wss] {
             while TcpStream::connect(("127.0.0.1", port)).is_err() {
                 thread::yield_now();
             }
         }
-        Some(Self { child, folder, tls, ws, wss })
+        Some(Self { _broker: broker, folder, tls, ws, wss })
     }
 }
 
-#[test]
-fn every_transport_is_complete() {
-    let Some(broker) = Secure::start() else { return };
+fn every_transport_is_complete(broker: &Secure) {
     let pem = broker.folder.path().join("pem");
     for target in [
         format!("mqtts://localhost:{} --cafile {}", broker.tls, pem.display()),
@@ -85,8 +94,19 @@ fn every_transport_is_complete() {
 }
 
 #[test]
+fn every_transport_of_pondhawk_is_complete() {
+    every_transport_is_complete(&Secure::pondhawk());
+}
+
+#[test]
+fn every_transport_of_mosquitto_is_complete() {
+    let Some(broker) = Secure::mosquitto() else { return };
+    every_transport_is_complete(&broker);
+}
+
+#[test]
 fn an_untrusted_server_is_refused_with_the_reason() {
-    let Some(broker) = Secure::start() else { return };
+    let broker = Secure::pondhawk();
     let line = format!("conn --clients 2 --target mqtts://localhost:{} {PLAIN}", broker.tls);
     let (code, text) = complaint(&line);
     assert_eq!(code, 2);

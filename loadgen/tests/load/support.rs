@@ -13,7 +13,7 @@ use serde_json::Value;
 pub const PLAIN: &str = "--no-calibrate --allow-generator-bound";
 
 const LOADGEN: &str = env!("CARGO_BIN_EXE_loadgen");
-const MOSQUITTO: &str = "/usr/sbin/mosquitto";
+pub const MOSQUITTO: &str = "/usr/sbin/mosquitto";
 
 /// With a limit on open exchanges messages queue, and Mosquitto 2.0.11 now and then leaves them
 /// there although the client has completed every exchange.
@@ -37,6 +37,11 @@ impl Drop for Broker {
 }
 
 impl Broker {
+    /// A process that listens on a port.
+    pub fn of(child: Child, port: u16) -> Self {
+        Self { child, port }
+    }
+
     /// The null broker of this program.
     pub fn null(threads: u32) -> Self {
         let mut child = Command::new(LOADGEN)
@@ -72,9 +77,38 @@ impl Broker {
         Some(Self { child, port })
     }
 
+    /// The built Pondhawk with options as TOML, each listener on port 0, and the ports that its
+    /// listeners got, in their order.
+    pub fn pondhawk(options: &str) -> (Self, Vec<u16>) {
+        let program = Path::new(LOADGEN).with_file_name("pondhawk");
+        assert!(program.exists(), "no {}: run `cargo build --workspace`", program.display());
+        let config = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
+        fs::write(&config, options).unwrap();
+        let mut command = Command::new(program);
+        command.arg("-c").arg(config.path()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut lines = stderr.lines().map_while(Result::ok);
+        let (mut ports, mut log) = (Vec::new(), Vec::new());
+        while ports.len() < options.matches("[[listener]]").count() {
+            let line = lines.next().unwrap_or_else(|| panic!("no start: {}", log.join("\n")));
+            ports.extend(opened_port(&line));
+            log.push(line);
+        }
+        // Once its pipe is full, a broker would wait for somebody to read the log.
+        thread::spawn(move || lines.for_each(drop));
+        (Self { child, port: ports[0] }, ports)
+    }
+
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
+}
+
+/// The port in the line with which Pondhawk announces a listener.
+fn opened_port(line: &str) -> Option<u16> {
+    let (_, port) = line.split_once("Opening ipv4 listen socket on port ")?;
+    port.trim_end_matches('.').parse().ok()
 }
 
 pub fn free_port() -> u16 {
