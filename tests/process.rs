@@ -132,10 +132,75 @@ fn mistakes_in_the_configuration_are_all_told_and_end_with_code_one() {
 #[test]
 fn a_right_configuration_is_called_so() {
     let file = ConfigFile::new("allow_anonymous = true\n[[listener]]\n");
-    let output = output(&["-c", file.path(), "--test-config"]);
+    let output = test_config(&file);
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(String::from_utf8_lossy(&output.stdout), "configuration OK\n");
     assert_eq!(stderr(&output), "");
+}
+
+fn test_config(file: &ConfigFile) -> Output {
+    let mut command = pondhawk();
+    // As root it would also tell who it goes on as.
+    command.args(["-c", file.path(), "--test-config"]).env("PUID", "0");
+    command.output().expect("the program runs")
+}
+
+#[test]
+fn what_the_configuration_names_is_checked_by_a_test_and_by_a_start() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let write = |name: &str, text: &str| {
+        let path = directory.path().join(name);
+        fs::write(&path, text).expect("write a file");
+        path.display().to_string()
+    };
+    let made = || rcgen::generate_simple_self_signed(["localhost".into()]).expect("a certificate");
+    let (ours, other) = (made(), made());
+    let passwords = write("passwd", "# people\nbob:hunter2\n");
+    let rules = write("acl", "topic a\ntopik b\n");
+    let certificate = write("cert.pem", &ours.cert.pem());
+    let key = write("key.pem", &other.signing_key.serialize_pem());
+    let missing = directory.path().join("missing.pem").display().to_string();
+    let tls = |cert: &str, key: &str| {
+        format!("[[listener]]\nport = 0\ncertfile = \"{cert}\"\nkeyfile = \"{key}\"\n")
+    };
+    for (text, parts) in [
+        (
+            format!("password_file = {passwords:?}\nacl_file = {rules:?}\n{LISTENER}"),
+            vec![
+                format!("{passwords}:2: user \"bob\" cannot be read: "),
+                "make it anew with `pondhawk passwd`".into(),
+                format!("{rules}:2: \"topik\" is none of"),
+            ],
+        ),
+        (
+            tls(&missing, &key),
+            vec![format!("certfile {missing}: "), "No such file".into(), "is there".into()],
+        ),
+        (tls(&certificate, &key), vec![format!("keyfile {key}: "), "certificate".into()]),
+    ] {
+        let file = ConfigFile::new(&text);
+        for output in [test_config(&file), output(&["-c", file.path()])] {
+            assert_eq!(output.status.code(), Some(1), "{text}");
+            let said = stderr(&output);
+            assert!(parts.iter().all(|part| said.contains(part)), "{parts:#?} of {said}");
+        }
+    }
+}
+
+#[test]
+fn a_test_tells_what_a_start_warns_of_and_writes_nothing() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let keys = directory.path().join("keys");
+    let file = ConfigFile::new(&format!("allow_anonymous = false\n{LISTENER}"));
+    let mut command = pondhawk();
+    command.args(["-c", file.path(), "--test-config", "--tls-keylog"]).arg(&keys);
+    let output = command.env("PUID", "0").output().expect("the program runs");
+    assert_eq!(output.status.code(), Some(0));
+    let warning = "every client will be refused";
+    assert!(stderr(&output).contains(warning), "{}", stderr(&output));
+    assert!(!keys.exists());
+    let mut broker = Broker::start(&file);
+    broker.wait(warning);
 }
 
 #[test]

@@ -20,7 +20,7 @@ const PORTS_MAX: usize = 10;
 pub enum Action {
     /// Run the broker.
     Serve,
-    /// Check the configuration and say so.
+    /// Check the configuration and what it names, and say so.
     TestConfig,
     /// Write the configuration that is in effect.
     ShowConfig(Extent),
@@ -163,7 +163,10 @@ fn shared_flags() -> [Arg; 8] {
         switch("verbose", "Log everything, as log_type = \"all\" does").short('v'),
         switch("quiet", "Log nothing, whatever else says what to log").short('q'),
         switch("daemon", "Run in the background").short('d'),
-        switch("test-config", "Check the configuration, say what is wrong, and exit"),
+        switch(
+            "test-config",
+            "Check the configuration and the files it names, say what is wrong, and exit",
+        ),
         Arg::new("tls-keylog")
             .long("tls-keylog")
             .value_name("FILE")

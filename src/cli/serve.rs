@@ -22,8 +22,8 @@ use crate::auth::Methods;
 use crate::config::{Loaded, LogDest, Mistakes, Source, mosquitto_page, reference};
 use crate::control::log::{Log, LogHandle, publish_through};
 use crate::control::{
-    AccessFiles, Fresh, Outcome, Passwords, Remote, Secure, Setup, Steps, open_all, prepare, run,
-    serve_pages,
+    AccessFiles, Checked, Fresh, Outcome, Passwords, Remote, Secure, Setup, Steps, open_all,
+    prepare, run, serve_pages,
 };
 use crate::shard::{Settings, Shards};
 use crate::transport::KeyLog;
@@ -107,7 +107,11 @@ fn load(source: &Source) -> Result<Loaded, Refused> {
 
 fn test_config(program: Program, source: &Source) -> Result<ExitCode, Refused> {
     let loaded = load(source)?;
-    warn(&loaded);
+    warn(&loaded.warnings);
+    let (_, note) = target(&loaded)?;
+    // Nothing is written, not even a file of --tls-keylog.
+    let checked = check(&loaded, &steps(KeyLog::default()))?;
+    warn(note.iter().chain(&checked.warnings));
     match program {
         Program::Pondhawk => print("configuration OK\n"),
         Program::Mosquitto => print("Configuration file is OK.\n"),
@@ -115,8 +119,8 @@ fn test_config(program: Program, source: &Source) -> Result<ExitCode, Refused> {
 }
 
 /// Says on standard error what the operator should know about a configuration.
-fn warn(loaded: &Loaded) {
-    for warning in &loaded.warnings {
+fn warn<'w>(warnings: impl IntoIterator<Item = &'w String>) {
+    for warning in warnings {
         // A warning that cannot be printed changes nothing about the configuration.
         let _ = writeln!(io::stderr(), "Warning: {warning}");
     }
@@ -136,7 +140,6 @@ fn convert_config(source: &Source) -> Result<ExitCode, Refused> {
 /// What is ready before there is a log or a second thread.
 struct Prepared {
     loaded: Loaded,
-    cores: usize,
     steps: Steps,
     settings: Arc<Settings>,
     target: Target,
@@ -186,16 +189,27 @@ fn serve(invocation: Invocation) -> Result<ExitCode, Refused> {
 
 fn prepare_start(source: &Source) -> Result<Prepared, Refused> {
     let loaded = load(source)?;
-    let (target, note) =
-        privileges::target(loaded.config.process.user.as_deref()).map_err(refuse)?;
+    let (target, note) = target(&loaded)?;
     privileges::set_umask().map_err(refuse)?;
     let open_files = raise_open_files();
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let steps = steps(source)?;
-    let settings = prepare(&steps, loaded.config.compile(cores))
-        .map_err(|mistakes: Mistakes| refuse(mistakes))?;
-    let notes = note.into_iter().collect();
-    Ok(Prepared { loaded, cores, steps, settings, target, notes, open_files })
+    let steps = steps(key_log(source)?);
+    let Checked { settings, warnings } = check(&loaded, &steps)?;
+    let notes = note.into_iter().chain(warnings).collect();
+    Ok(Prepared { loaded, steps, settings, target, notes, open_files })
+}
+
+fn target(loaded: &Loaded) -> Result<(Target, Option<String>), Refused> {
+    privileges::target(loaded.config.process.user.as_deref()).map_err(refuse)
+}
+
+/// Reads and checks all that the configuration names.
+fn check(loaded: &Loaded, steps: &Steps) -> Result<Checked, Refused> {
+    prepare(steps, loaded.config.compile(cores())).map_err(|mistakes: Mistakes| refuse(mistakes))
+}
+
+/// How many cores the process may use.
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn start(
@@ -205,7 +219,7 @@ fn start(
     fresh: Vec<Fresh>,
     log: LogHandle,
 ) -> ExitCode {
-    let Prepared { loaded, cores, steps, settings, target, .. } = prepared;
+    let Prepared { loaded, steps, settings, target, .. } = prepared;
     for dest in &loaded.config.logging.log_dest.0 {
         if let LogDest::File(path) = dest {
             privileges::give(path, &target);
@@ -238,7 +252,7 @@ fn start(
         steps,
         program: program.name(),
         fresh,
-        cores,
+        cores: cores(),
         log,
         exporters: Rc::new(Vec::new),
         remote: Remote::default(),
@@ -251,14 +265,14 @@ fn start(
 }
 
 /// What has to be read and checked before a configuration comes into force.
-fn steps(source: &Source) -> Result<Steps, Refused> {
-    let key_log = match &source.tls_keylog {
-        Some(path) => KeyLog::open(path).map_err(|error| {
-            refuse(format!("The file {} of --tls-keylog: {error}.", path.display()))
-        })?,
-        None => KeyLog::default(),
-    };
-    Ok(vec![Box::new(AccessFiles::default()), Box::new(Secure::new(key_log))])
+fn steps(key_log: KeyLog) -> Steps {
+    vec![Box::new(AccessFiles::default()), Box::new(Secure::new(key_log))]
+}
+
+fn key_log(source: &Source) -> Result<KeyLog, Refused> {
+    let Some(path) = &source.tls_keylog else { return Ok(KeyLog::default()) };
+    KeyLog::open(path)
+        .map_err(|error| refuse(format!("The file {} of --tls-keylog: {error}.", path.display())))
 }
 
 /// The ways to authenticate.

@@ -47,7 +47,7 @@ impl<T> Clone for Parsed<T> {
 }
 
 impl Prepare for AccessFiles {
-    fn prepare(&self, settings: &mut Settings) -> Result<(), Mistakes> {
+    fn prepare(&self, settings: &mut Settings) -> Result<Vec<String>, Mistakes> {
         let last = self.last.borrow().clone();
         let mut reading = Reading {
             old: &last,
@@ -60,12 +60,14 @@ impl Prepare for AccessFiles {
         if !reading.mistakes.is_empty() {
             return Err(Mistakes(reading.mistakes));
         }
-        let Reading { mut new, warnings, .. } = reading;
+        let Reading { mut new, mut warnings, .. } = reading;
         let policies = match last.policies.filter(|policies| same(policies.zones(), &zones)) {
-            Some(unchanged) => unchanged,
-            None => {
+            Some(unchanged) => {
                 // Said once, not at every reload.
-                warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+                warnings.clear();
+                unchanged
+            }
+            None => {
                 // Counted from all that were made, so that none has the number of another.
                 let before = self.last.borrow().policies.as_ref().map_or(0, |p| p.generation());
                 Arc::new(Policies::new(before + 1, zones))
@@ -74,7 +76,7 @@ impl Prepare for AccessFiles {
         new.policies = Some(Arc::clone(&policies));
         *self.last.borrow_mut() = new;
         settings.policies = policies;
-        Ok(())
+        Ok(warnings)
     }
 }
 

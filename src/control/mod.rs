@@ -52,7 +52,7 @@ pub use lifecycle::{Lifecycle, Phase};
 pub use pages::serve_pages;
 pub use passwords::Passwords;
 pub use plane::DataPlane;
-pub use prepare::{Prepare, Steps, prepare};
+pub use prepare::{Checked, Prepare, Steps, prepare};
 pub use remote::Remote;
 pub use run::{Setup, run};
 pub use secure::Secure;

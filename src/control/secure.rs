@@ -25,7 +25,7 @@ impl Secure {
 }
 
 impl Prepare for Secure {
-    fn prepare(&self, settings: &mut Settings) -> Result<(), Mistakes> {
+    fn prepare(&self, settings: &mut Settings) -> Result<Vec<String>, Mistakes> {
         let mut last = self.last.borrow_mut();
         let (mut prepared, mut mistakes) = (Vec::new(), Vec::new());
         for listener in &settings.runtime.listeners {
@@ -40,6 +40,6 @@ impl Prepare for Secure {
         }
         *last = Transports::new(prepared);
         settings.transports = last.clone();
-        Ok(())
+        Ok(Vec::new())
     }
 }

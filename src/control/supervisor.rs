@@ -14,7 +14,7 @@ use super::keeper::keep;
 use super::lifecycle::Phase;
 use super::listeners::Opened;
 use super::metrics::Collector;
-use super::prepare::prepare;
+use super::prepare::{Checked, prepare};
 use super::service;
 use super::signals::{Signals, Watched};
 use super::sockets::{Bound, Fresh, open_all};
@@ -191,14 +191,14 @@ impl Supervisor {
         let mut runtime = next.compile(estate.cores);
         let mut next_listener = estate.next_listener.get();
         let new = runtime.renumber(&estate.settings.borrow().runtime, &mut next_listener);
-        let settings = prepare(&estate.steps, runtime)?;
+        let Checked { settings, warnings } = prepare(&estate.steps, runtime)?;
         let log = estate.log.prepare(&next.logging).map_err(|error| not_opened(&error))?;
         let fresh = open_all(&new).map_err(|error| error.mistake())?;
         // Nothing below can fail.
         estate.next_listener.set(next_listener);
         *estate.config.borrow_mut() = next;
         *estate.settings.borrow_mut() = Arc::clone(&settings);
-        loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        loaded.warnings.iter().chain(&warnings).for_each(|warning| tracing::warn!("{warning}"));
         estate.log.install(log);
         estate.plane.apply(Arc::clone(&settings));
         self.close_removed(&settings.runtime);
