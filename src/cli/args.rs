@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
+use super::passwd;
 use super::program::Program;
 use super::signal::{Errand, Whom};
 use crate::config::options::Opt;
@@ -207,6 +208,8 @@ fn own(command: Command) -> Command {
                         .arg(config_flag().required(true)),
                 ),
         )
+        // Runs on its own words, see `serve::main`; here so that the help names it.
+        .subcommand(passwd::command().name("passwd"))
         .subcommand(signal())
 }
 

@@ -39,12 +39,13 @@ pub fn main(words: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn command() -> Command {
+/// What the words after `passwd` may be.
+pub(super) fn command() -> Command {
     let flag = |name: &'static str, short, help| {
         Arg::new(name).short(short).action(ArgAction::SetTrue).help(help)
     };
     Command::new("pondhawk passwd")
-        .about("Makes and changes password files, as mosquitto_passwd does.")
+        .about("Make and change password files, as mosquitto_passwd does")
         .override_usage(
             "pondhawk passwd [-H HASH] [-I ITERATIONS] [-c | -D] FILE USER\n       \
              pondhawk passwd [-H HASH] [-I ITERATIONS] [-c] -b FILE USER PASSWORD\n       \
