@@ -122,11 +122,26 @@ pub fn scenarios(args: &ScenariosArgs) -> Result<Verdict, Failure> {
 
 /// Sets a run up, conducts it and reports.
 fn conduct(scenario: Scenario, args: &LoadArgs, subscribe: bool) -> Result<Verdict, Failure> {
+    let Some(mut result) = measure(scenario, args, subscribe)? else { return Ok(Verdict::Kept) };
+    emit_run(&mut result, &args.output)?;
+    reached(&result)?;
+    Ok(result.verdict)
+}
+
+/// Sets a run up and conducts it; `None` if only its preflight was asked for.
+///
+/// # Errors
+/// If the load cannot be set up.
+pub fn measure(
+    scenario: Scenario,
+    args: &LoadArgs,
+    subscribe: bool,
+) -> Result<Option<RunResult>, Failure> {
     let targets = args.target.endpoints();
     let parts = parts(&scenario, args)?;
     let sources = sources(&scenario, args, &targets);
     if !preflight_allows(&scenario, args, &targets, &sources, &parts)? {
-        return Ok(Verdict::Kept);
+        return Ok(None);
     }
     let signals = Signals::block()?;
     let plan = Plan::new(Arc::new(scenario), Share::WHOLE)?;
@@ -156,24 +171,25 @@ fn conduct(scenario: Scenario, args: &LoadArgs, subscribe: bool) -> Result<Verdi
         ..Conduct::new(crew, &plan, epoch_ns)
     };
     let finished = conduct.run()?;
-    let connected = finished.connected;
     fill(&mut result, &plan, finished, ceiling);
     if args.conduct.allow_generator_bound && result.verdict == Verdict::GeneratorBound {
         result.verdict = Verdict::Kept;
     }
-    emit_run(&mut result, &args.output)?;
-    if connected == 0 {
-        return Err(unreachable(&result));
-    }
-    Ok(result.verdict)
+    Ok(Some(result))
 }
 
-/// Nobody was ever connected: nothing was set up, whatever the result says.
-fn unreachable(result: &RunResult) -> Failure {
+/// If nobody was ever connected, nothing was set up, whatever the result says.
+///
+/// # Errors
+/// Then.
+pub fn reached(result: &RunResult) -> Result<(), Failure> {
+    if result.counts.connected > 0 {
+        return Ok(());
+    }
     let reason = result.interrupted.as_deref().unwrap_or("no connection");
     let complaints: Vec<_> =
         std::iter::once(reason).chain(result.complaints.iter().map(String::as_str)).collect();
-    Failure::of(&result.target, complaints.join("; "))
+    Err(Failure::of(&result.target, complaints.join("; ")))
 }
 
 /// How often the broker is looked at, ns.

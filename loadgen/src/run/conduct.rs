@@ -73,6 +73,7 @@ pub struct SoFar {
     growth: Vec<Growth>,
     window: Option<Window>,
     interrupted: Option<String>,
+    stuck: bool,
 }
 
 /// What the one at the terminal may see.
@@ -105,10 +106,10 @@ pub struct Finished {
     pub growth: Vec<Growth>,
     /// Why it ended early.
     pub interrupted: Option<String>,
+    /// It ended early because the broker did not answer.
+    pub stuck: bool,
     /// Processes have different clocks.
     pub foreign_clocks: bool,
-    /// Clients that were ever connected.
-    pub connected: u64,
 }
 
 impl<'a> Conduct<'a> {
@@ -138,11 +139,10 @@ impl<'a> Conduct<'a> {
         self.enter("end");
         // A worker that is gone says so again when it is asked for its outcome.
         let _ = self.crew.hold();
-        let totals = self.crew.totals();
         self.take_slices();
         let foreign_clocks = self.crew.has_foreign_clocks();
         let (outcome, measured, rest) = self.crew.finish()?;
-        let SoFar { mut series, phases, growth, window, interrupted, .. } = self.so_far;
+        let SoFar { mut series, phases, growth, window, interrupted, stuck } = self.so_far;
         crate::result::add_slices(&mut series, rest);
         for slice in &mut series {
             let end = slice.at_s + slice.seconds;
@@ -158,8 +158,8 @@ impl<'a> Conduct<'a> {
             series,
             growth,
             interrupted,
+            stuck,
             foreign_clocks,
-            connected: totals.connected,
         })
     }
 
@@ -218,9 +218,11 @@ impl<'a> Conduct<'a> {
         if start == Start::First {
             self.so_far.growth.push(growth);
         }
-        match self.measure.subscribe {
-            true => self.subscribe(clients),
-            false => self.wait_for(move |totals| totals.subscribed >= subscriptions),
+        match self.measure {
+            Measure { subscribe: true, .. } => self.subscribe(clients),
+            // Clients whose memory is measured wait for an order to subscribe.
+            Measure { memory: true, .. } => Ok(()),
+            _ => self.wait_for(move |totals| totals.subscribed >= subscriptions),
         }
     }
 
@@ -283,6 +285,7 @@ impl<'a> Conduct<'a> {
             if totals != last {
                 (last, moved) = (totals, Instant::now());
             } else if moved.elapsed() > patience {
+                self.so_far.stuck = true;
                 return Err(format!("stuck with {connected} connected, {subscribed} subscribed"));
             }
         }

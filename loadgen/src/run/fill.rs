@@ -79,6 +79,7 @@ pub fn fill(result: &mut RunResult, plan: &Plan, finished: Finished, ceiling: Op
     result.by_qos = judgement.by_qos;
     result.broken = judgement.broken;
     result.broken_flows = judgement.flows;
+    result.broken.extend(result.interrupted.clone().filter(|_| finished.stuck));
     note(result, plan, &outcome, finished.foreign_clocks);
     result.complaints = outcome.complaints;
     result.latency = outcome.latencies;

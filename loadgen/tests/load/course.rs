@@ -1,5 +1,7 @@
 //! What happens in the course of a run: stalls, limits, losses, brokers that die.
 
+use std::io::Write;
+use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -93,6 +95,26 @@ fn a_broker_that_nobody_reaches_is_a_set_up_error_with_a_result() {
     assert_eq!(code, 2, "{text}");
     assert!(text.contains("Connection refused"), "{text}");
     assert!(std::fs::read_to_string(file).unwrap().contains("\"connected\": 0"));
+}
+
+#[test]
+fn a_broker_that_never_answers_a_subscribe_has_broken_a_promise() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            thread::spawn(move || {
+                client.write_all(&[0x20, 2, 0, 0]).unwrap();
+                std::io::copy(&mut client, &mut std::io::sink())
+            });
+        }
+    });
+    let (code, json) =
+        loadgen(&format!("fanin --pubs 1 --subs 2 --target 127.0.0.1:{port} {PLAIN}"));
+    assert_eq!(code, 1, "{json}");
+    assert_eq!(json["broken"][0], "stuck with 3 connected, 0 subscribed");
+    assert_eq!(json["interrupted"], json["broken"][0]);
 }
 
 #[test]

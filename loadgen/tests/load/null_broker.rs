@@ -1,6 +1,6 @@
 //! The generator against its own null broker.
 
-use super::support::{Broker, complaint, loadgen, number, proxy, short};
+use super::support::{Broker, PLAIN, complaint, loadgen, number, proxy, short};
 
 #[test]
 fn every_pattern_and_version_is_complete_at_qos_0_and_1() {
@@ -113,6 +113,19 @@ fn the_broker_is_accounted_for() {
     assert!(json["rates"]["broker_cpu_us"].as_f64().unwrap() > 0.0);
     assert!(number(&json, "/broker_samples/0/memory/rss") > 0);
     assert_eq!((&json["format"], &json["schema"]), (&"loadgen-result".into(), &1.into()));
+}
+
+#[test]
+fn idle_connections_without_subscriptions_are_held_to_the_end() {
+    let null = Broker::null(1);
+    let (port, pid) = (null.port, null.pid());
+    let (code, json) = loadgen(&format!(
+        "idle --target 127.0.0.1:{port} --broker-pid {pid} --connections 20 --duration 50ms {PLAIN}"
+    ));
+    assert_eq!(code, 0, "{json}");
+    assert!(json["interrupted"].is_null(), "{json}");
+    assert_eq!(number(&json, "/counts/connected"), 20);
+    assert_eq!(number(&json, "/counts/subscribed"), 0);
 }
 
 #[test]
