@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::ab::Placement;
 use crate::compare::{Allowance, Measure, Side};
-use crate::load_args::{LayerArgs, RunArgs, ShapeArgs, ShortArgs, address};
+use crate::load_args::{LayerArgs, LoadArgs, RunArgs, ShapeArgs, ShortArgs, address};
 use crate::peers::Case;
 use crate::run;
 use crate::scenario::{Scenario, Setting, duration};
@@ -31,6 +31,8 @@ pub struct Cli {
 pub enum Command {
     /// Runs a scenario: a file, or a built-in one by its name.
     Run(RunArgs),
+    /// Searches the greatest rate at which a scenario keeps bounds of loss and latency.
+    Search(SearchArgs),
     /// Checks a scenario file.
     Check(CheckArgs),
     /// Lists the built-in scenarios, or prints one.
@@ -75,6 +77,31 @@ pub enum Command {
     /// A worker process: takes orders on the standard input.
     #[command(hide = true)]
     Worker,
+}
+
+/// `loadgen search`.
+#[derive(Debug, Args)]
+pub struct SearchArgs {
+    /// A scenario file or the name of a built-in one, with a parameter `rate`.
+    #[arg(value_name = "SCENARIO")]
+    pub scenario: String,
+    /// The first rate, messages per second; it doubles until a bound is broken.
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = rate())]
+    pub from: u64,
+    /// The greatest rate to try.
+    #[arg(long = "to", value_name = "N", default_value_t = 10_000_000, value_parser = rate())]
+    pub most: u64,
+    /// Deliveries that may be lost, where their QoS allows it.
+    #[arg(long, value_name = "PERCENT", default_value_t = 0.0)]
+    pub max_lost: f64,
+    /// The greatest p99 of the latency end to end [default: any].
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub max_p99: Option<Duration>,
+    /// The gap between what was kept and what was not at which the search ends.
+    #[arg(long, value_name = "PERCENT", default_value_t = 5.0)]
+    pub precision: f64,
+    #[command(flatten)]
+    pub load: LoadArgs,
 }
 
 /// `loadgen check`.
@@ -306,6 +333,11 @@ fn broker(text: &str) -> Result<BrokerCommand, String> {
         None if text == "null" => Ok(BrokerCommand { name: "null".to_owned(), command: None }),
         None => Err("expected name=command, or null".to_owned()),
     }
+}
+
+/// A rate that can be doubled.
+fn rate() -> clap::builder::RangedU64ValueParser {
+    clap::value_parser!(u64).range(1..=1_000_000_000)
 }
 
 /// A probability, neither never nor always.

@@ -55,6 +55,7 @@ use result::Verdict;
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run(args) => run::run(&args),
+        Command::Search(args) => run::search(&args),
         Command::Check(args) => run::check(&args),
         Command::Scenarios(args) => run::scenarios(&args),
         Command::Conn(args) => run::short("conn", &args),

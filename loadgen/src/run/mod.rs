@@ -12,10 +12,12 @@ mod growth;
 mod judge;
 mod preflight;
 mod progress;
+mod search;
 mod signals;
 mod watch;
 
 pub use commands::{check, run, scenarios, short, short_form};
 pub use conduct::Conduct;
 pub use judge::judge;
+pub use search::search;
 pub use signals::Signals;

@@ -10,5 +10,6 @@ mod peers;
 mod pondhawk;
 mod results;
 mod scenarios;
+mod search;
 mod secure;
 mod support;
