@@ -1,6 +1,6 @@
 //! What happens in the course of a run: stalls, limits, losses, brokers that die.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -105,6 +105,8 @@ fn a_broker_that_never_answers_a_subscribe_has_broken_a_promise() {
         for client in listener.incoming() {
             let mut client = client.unwrap();
             thread::spawn(move || {
+                // CONNECT comes first, in one piece.
+                assert!(client.read(&mut [0; 256]).unwrap() > 0);
                 client.write_all(&[0x20, 2, 0, 0]).unwrap();
                 std::io::copy(&mut client, &mut std::io::sink())
             });
