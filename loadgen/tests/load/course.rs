@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use super::support::{Broker, PLAIN, complaint, loadgen, number, proxy};
+use super::support::{Broker, PLAIN, complaint, free_port, loadgen, number, proxy};
 
 fn signal(pid: u32, name: &str) {
     let status = Command::new("kill").args([name, &pid.to_string()]).status().unwrap();
@@ -86,8 +86,7 @@ fn a_lossy_relay_is_convicted_by_flow_and_sequence_number() {
 fn a_broker_that_nobody_reaches_is_a_set_up_error_with_a_result() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("result.json");
-    // A port that was just given back.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let (code, text) = complaint(&format!(
         "p2p --target 127.0.0.1:{port} --quiet --out {} {PLAIN}",
         file.display()
