@@ -6,7 +6,9 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
@@ -205,7 +207,7 @@ fn a_test_tells_what_a_start_warns_of_and_writes_nothing() {
 
 #[test]
 fn a_taken_port_ends_with_code_one() {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback is there");
+    let taken = TcpListener::bind("127.0.0.1:0").expect("loopback is there");
     let port = taken.local_addr().expect("it is bound").port();
     let text = format!("[[listener]]\nport = {port}\nbind_address = \"127.0.0.1\"\n");
     let file = ConfigFile::new(&text);
@@ -266,7 +268,7 @@ fn a_log_file_takes_the_lines() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let log = directory.path().join("log");
     // The taken port ends the broker by itself.
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback is there");
+    let taken = TcpListener::bind("127.0.0.1:0").expect("loopback is there");
     let port = taken.local_addr().expect("it is bound").port();
     let file = ConfigFile::new(&format!(
         "log_dest = \"file {}\"\nlog_format = \"json\"\nallow_anonymous = true\n\
@@ -329,7 +331,7 @@ fn a_file_of_mosquittos_is_shown_converted_and_run() {
 fn in_the_background_it_listens_as_soon_as_the_command_returns() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let pid_file = directory.path().join("pid");
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback is there");
+    let taken = TcpListener::bind("127.0.0.1:0").expect("loopback is there");
     let port = taken.local_addr().expect("it is bound").port();
     let file = ConfigFile::new(&format!(
         "pid_file = {pid_file:?}\nlog_dest = \"none\"\n[[listener]]\nport = {port}\n\
@@ -405,7 +407,7 @@ fn signal_tells_a_broker_what_to_do() {
 fn a_service_manager_is_told_of_start_reload_and_end() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("notify");
-    let manager = std::os::unix::net::UnixDatagram::bind(&path).expect("bind the socket");
+    let manager = UnixDatagram::bind(&path).expect("bind the socket");
     let file = ConfigFile::new(LISTENER);
     let mut command = pondhawk();
     command
@@ -479,4 +481,124 @@ fn a_broker_started_as_root_goes_on_as_an_ordinary_user() {
     let refused = output(&["-c", unknown.path()]);
     assert_eq!(refused.status.code(), Some(1));
     assert!(stderr(&refused).contains("There is no user 'no-such-user'."));
+}
+
+/// The program as a service manager starts it that has opened the socket.
+fn activated(socket: impl Into<OwnedFd>, arguments: &[&str]) -> Command {
+    let mut command = Command::new("sh");
+    // `exec` leaves the shell's number to the program.
+    command
+        .args(["-c", "LISTEN_PID=$$; export LISTEN_PID; exec \"$0\" \"$@\" 3<&0 </dev/null"])
+        .arg(env!("CARGO_BIN_EXE_pondhawk"))
+        .args(arguments)
+        .envs([("LISTEN_FDS", "1"), ("LISTEN_FDNAMES", "mqtt.socket"), ("PUID", "0")])
+        .stdin(Stdio::from(socket.into()))
+        .stderr(Stdio::piped());
+    command
+}
+
+/// Connects as a 3.1.1 Client named `a` and reads that the broker accepts it.
+fn is_served(mut connection: impl Read + Write) {
+    let connect = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01a";
+    connection.write_all(connect).expect("send CONNECT");
+    let mut connack = [0xFF; 4];
+    connection.read_exact(&mut connack).expect("read CONNACK");
+    assert_eq!(connack, [0x20, 2, 0, 0]);
+}
+
+#[test]
+fn a_socket_of_the_service_manager_is_served_without_a_configuration() {
+    let socket = TcpListener::bind("127.0.0.1:0").expect("loopback is there");
+    let address = socket.local_addr().expect("it is bound");
+    // Waits in the backlog for the broker to start.
+    let early = TcpStream::connect(address).expect("it listens");
+    let port = address.port().to_string();
+    let mut broker = Broker::of(activated(socket, &["-p", &port]));
+    is_served(early);
+    is_served(TcpStream::connect(address).expect("it listens"));
+    broker.wait(" running");
+    let opened = broker.said.iter().filter(|line| line.contains("Opening ")).count();
+    assert_eq!(opened, 1, "IPv6's loopback was not passed: {:#?}", broker.said);
+    broker.signal(Signal::SIGTERM);
+    assert_eq!(broker.exit_code(), Some(0));
+}
+
+#[test]
+fn a_socket_of_the_service_manager_stays_over_reloads() {
+    let socket = TcpListener::bind("127.0.0.1:0").expect("loopback is there");
+    let address = socket.local_addr().expect("it is bound");
+    let ours = format!(
+        "allow_anonymous = true\n[[listener]]\nport = {}\nbind_address = \"127.0.0.1\"\n",
+        address.port()
+    );
+    let file = ConfigFile::new(&ours);
+    // As a service manager does, this process keeps the socket.
+    let kept = socket.try_clone().expect("it can be cloned");
+    let mut broker = Broker::of(activated(socket, &["-c", file.path()]));
+    broker.wait(" running");
+    is_served(TcpStream::connect(address).expect("it listens"));
+    for (text, line) in [
+        (format!("max_queued_messages = 5\n{ours}"), "applied: max_queued_messages"),
+        (format!("max_queued_messages = 5\n{LISTENER}"), "Closing ipv4 listen socket"),
+        (format!("max_queued_messages = 5\n{ours}"), "Opening ipv4 listen socket"),
+    ] {
+        file.write(&text);
+        broker.signal(Signal::SIGHUP);
+        broker.wait(line);
+        broker.wait("Configuration reloaded");
+    }
+    is_served(TcpStream::connect(address).expect("it listens"));
+    broker.signal(Signal::SIGTERM);
+    assert_eq!(broker.exit_code(), Some(0));
+    drop(kept);
+}
+
+#[test]
+fn a_unix_socket_of_the_service_manager_is_served_and_keeps_its_name() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("s");
+    let socket = UnixListener::bind(&path).expect("it can be bound");
+    let file = ConfigFile::new(&format!(
+        "allow_anonymous = true\n[[listener]]\nport = 0\nunix_socket = {path:?}\n"
+    ));
+    let broker = Broker::of(activated(socket, &["-c", file.path()]));
+    is_served(UnixStream::connect(&path).expect("it listens"));
+    broker.signal(Signal::SIGTERM);
+    assert_eq!(broker.exit_code(), Some(0));
+    assert!(path.exists());
+}
+
+#[test]
+fn a_socket_of_the_service_manager_without_a_listener_ends_the_start() {
+    let socket = TcpListener::bind("127.0.0.1:0").expect("loopback is there");
+    let address = socket.local_addr().expect("it is bound");
+    let file = ConfigFile::new(LISTENER);
+    let output = activated(socket, &["-c", file.path()]).output().expect("the program runs");
+    assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    let part = format!(
+        "The socket 'mqtt.socket' (descriptor 3) that the service manager passed \
+                        listens on {address}, which is no listener's."
+    );
+    assert!(said.contains(&part), "{said}");
+    let connected = UnixStream::pair().expect("a pair").0;
+    let output = activated(connected, &["-c", file.path()]).output().expect("the program runs");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("it does not listen. Its unit needs"), "{}", stderr(&output));
+}
+
+#[test]
+fn sockets_for_another_process_are_not_taken() {
+    let socket = TcpListener::bind("127.0.0.1:0").expect("loopback is there");
+    let file = ConfigFile::new(LISTENER);
+    let mut command = pondhawk();
+    command
+        .args(["-c", file.path()])
+        .envs([("LISTEN_FDS", "1"), ("LISTEN_PID", "1"), ("PUID", "0")])
+        .stdin(Stdio::from(OwnedFd::from(socket)))
+        .stderr(Stdio::piped());
+    let mut broker = Broker::of(command);
+    broker.wait(" running");
+    broker.signal(Signal::SIGTERM);
+    assert_eq!(broker.exit_code(), Some(0));
 }

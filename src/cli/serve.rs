@@ -22,8 +22,8 @@ use crate::auth::Methods;
 use crate::config::{Loaded, LogDest, Mistakes, Source, mosquitto_page, reference};
 use crate::control::log::{Log, LogHandle, publish_through};
 use crate::control::{
-    AccessFiles, Checked, Fresh, Outcome, Passwords, Remote, Secure, Setup, Steps, open_all,
-    prepare, run, serve_pages,
+    AccessFiles, Checked, Fresh, Inherited, Outcome, Passwords, Remote, Secure, Setup, Steps,
+    open_all, prepare, run, serve_pages,
 };
 use crate::shard::{Settings, Shards};
 use crate::transport::KeyLog;
@@ -142,6 +142,7 @@ struct Prepared {
     loaded: Loaded,
     steps: Steps,
     settings: Arc<Settings>,
+    inherited: Inherited,
     target: Target,
     /// Sentences about the start that wait for the log.
     notes: Vec<String>,
@@ -152,11 +153,12 @@ struct Prepared {
 fn serve(invocation: Invocation) -> Result<ExitCode, Refused> {
     let Invocation { program, source, daemon, .. } = invocation;
     let prepared = prepare_start(&source)?;
-    let fresh = open_all(&prepared.settings.runtime.listeners);
+    let fresh = open_all(&prepared.settings.runtime.listeners, &prepared.inherited)
+        .map_err(|error| error.to_string())
+        .and_then(|fresh| prepared.inherited.check_taken().map(|()| fresh));
     let pid_path = prepared.loaded.config.process.pid_file.clone();
     if daemon {
-        let fresh = fresh.as_ref().map_err(|error| error.to_string());
-        if let Err(error) = fresh {
+        if let Err(error) = &fresh {
             return Err(refuse(format!("Error: {error}")));
         }
         // Before any thread: threads do not survive the fork. The working directory stays, since
@@ -188,6 +190,7 @@ fn serve(invocation: Invocation) -> Result<ExitCode, Refused> {
 }
 
 fn prepare_start(source: &Source) -> Result<Prepared, Refused> {
+    let inherited = Inherited::take().map_err(refuse)?;
     let loaded = load(source)?;
     let (target, note) = target(&loaded)?;
     privileges::set_umask().map_err(refuse)?;
@@ -195,7 +198,7 @@ fn prepare_start(source: &Source) -> Result<Prepared, Refused> {
     let steps = steps(key_log(source)?);
     let Checked { settings, warnings } = check(&loaded, &steps)?;
     let notes = note.into_iter().chain(warnings).collect();
-    Ok(Prepared { loaded, steps, settings, target, notes, open_files })
+    Ok(Prepared { loaded, steps, settings, inherited, target, notes, open_files })
 }
 
 fn target(loaded: &Loaded) -> Result<(Target, Option<String>), Refused> {
@@ -219,7 +222,7 @@ fn start(
     fresh: Vec<Fresh>,
     log: LogHandle,
 ) -> ExitCode {
-    let Prepared { loaded, steps, settings, target, .. } = prepared;
+    let Prepared { loaded, steps, settings, inherited, target, .. } = prepared;
     for dest in &loaded.config.logging.log_dest.0 {
         if let LogDest::File(path) = dest {
             privileges::give(path, &target);
@@ -252,6 +255,7 @@ fn start(
         steps,
         program: program.name(),
         fresh,
+        inherited,
         cores: cores(),
         log,
         exporters: Rc::new(Vec::new),

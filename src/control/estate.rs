@@ -7,12 +7,13 @@ use std::sync::Arc;
 use actix::Addr;
 use actix::clock::Instant;
 
+use super::inherited::Inherited;
 use super::lifecycle::Lifecycle;
+use super::listeners::Held;
 use super::log::LogHandle;
 use super::metrics::{MakeExporters, Reading};
 use super::plane::DataPlane;
 use super::prepare::Steps;
-use super::socket_file::SocketFile;
 use super::sockets::{Bound, Fresh};
 use super::supervisor::{Outcome, Reloads};
 use super::sys;
@@ -36,8 +37,10 @@ pub struct Estate {
     pub cores: usize,
     /// The published phase.
     pub lifecycle: Lifecycle,
-    /// Names of sockets in the file system, with the numbers of their listeners; removed with them.
-    pub socket_files: RefCell<Vec<(u32, SocketFile)>>,
+    /// What is held for listeners, with their numbers; given up with them.
+    pub held: RefCell<Vec<(u32, Held)>>,
+    /// The sockets that the service manager passed.
+    pub inherited: Inherited,
     /// The name that the program goes by.
     pub program: &'static str,
     /// Listeners that are open and wait to be handed to the shards.

@@ -7,6 +7,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 use nix::errno::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::inherited::Claim;
 use super::socket_file::SocketFile;
 use crate::config::{Bind, ListenerRuntime, Mistake, SocketDomain};
 use crate::transport::ListenSocket;
@@ -71,8 +72,17 @@ impl ListenError {
 pub struct Opened {
     /// The socket, which does not block.
     pub socket: ListenSocket,
-    /// Its name in the file system, which goes when this is dropped.
-    pub file: Option<SocketFile>,
+    /// What ends with its listener, beside the socket.
+    pub held: Option<Held>,
+}
+
+/// What a socket's listener holds.
+#[derive(Debug)]
+pub enum Held {
+    /// Its name in the file system.
+    File(SocketFile),
+    /// A socket of the service manager.
+    Inherited(Claim),
 }
 
 /// Opens every socket of a listener.
@@ -82,13 +92,14 @@ pub struct Opened {
 pub fn open(listener: &ListenerRuntime) -> Result<Vec<Opened>, ListenError> {
     let fail = |error| ListenError { wanted: describe(listener), error };
     if let Bind::Unix(path) = &listener.bind {
-        let (socket, file) = SocketFile::bind(path, BACKLOG).map_err(fail)?;
-        return Ok(vec![Opened { socket: socket.into(), file: Some(file) }]);
+        let (socket, file) =
+            SocketFile::bind(path, listener.unix_socket_mode, BACKLOG).map_err(fail)?;
+        return Ok(vec![Opened { socket: socket.into(), held: Some(Held::File(file)) }]);
     }
     let mut opened = Vec::new();
     for address in addresses(listener).map_err(fail)? {
         match bind(address, listener.bind_interface.as_deref()) {
-            Ok(socket) => opened.push(Opened { socket: socket.into(), file: None }),
+            Ok(socket) => opened.push(Opened { socket: socket.into(), held: None }),
             Err(error) if may_lack(listener) && lacks_family(&error) => {}
             Err(error) => return Err(fail(error)),
         }
@@ -99,7 +110,8 @@ pub fn open(listener: &ListenerRuntime) -> Result<Vec<Opened>, ListenError> {
     }
 }
 
-fn describe(listener: &ListenerRuntime) -> String {
+/// A listener's place, for people.
+pub(super) fn describe(listener: &ListenerRuntime) -> String {
     let interface = listener.bind_interface.as_deref();
     let on = interface.map(|name| format!(" of interface {name}")).unwrap_or_default();
     match &listener.bind {
@@ -109,7 +121,8 @@ fn describe(listener: &ListenerRuntime) -> String {
     }
 }
 
-fn addresses(listener: &ListenerRuntime) -> io::Result<Vec<SocketAddr>> {
+/// The addresses that a listener is to be bound to; none for a path.
+pub(super) fn addresses(listener: &ListenerRuntime) -> io::Result<Vec<SocketAddr>> {
     let port = listener.port;
     let mut found: Vec<SocketAddr> = match &listener.bind {
         Bind::Any => {

@@ -6,6 +6,7 @@
 //!   shards, reloads the configuration, and stops.
 //! - [`metrics`] samples the shards' counters and decides the memory pressure.
 //! - [`sys`] keeps the topics below `$SYS` up to date.
+//! - [`Inherited`] are sockets that the service manager has opened for the broker.
 //! - [`AccessFiles`] reads password and access control files before a configuration comes into
 //!   force; [`Passwords`] checks passwords on threads of its own.
 //! - [`signals`] turns signals into messages to the supervisor.
@@ -31,6 +32,7 @@ pub mod sys;
 
 mod access;
 mod estate;
+mod inherited;
 mod lifecycle;
 mod pages;
 mod passwords;
@@ -48,6 +50,7 @@ mod watch;
 
 pub use access::AccessFiles;
 pub use estate::Estate;
+pub use inherited::Inherited;
 pub use lifecycle::{Lifecycle, Phase};
 pub use pages::serve_pages;
 pub use passwords::Passwords;

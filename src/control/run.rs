@@ -8,6 +8,7 @@ use actix::System;
 use actix::clock::Instant;
 
 use super::estate::Estate;
+use super::inherited::Inherited;
 use super::keeper::keep;
 use super::lifecycle::Phase;
 use super::log::LogHandle;
@@ -36,6 +37,8 @@ pub struct Setup {
     pub program: &'static str,
     /// The listeners, open.
     pub fresh: Vec<Fresh>,
+    /// The sockets that the service manager passed.
+    pub inherited: Inherited,
     /// How many cores the process may use.
     pub cores: usize,
     /// The log's controls.
@@ -63,7 +66,8 @@ pub fn run(setup: Setup) -> Outcome {
         fresh: RefCell::new(setup.fresh),
         lifecycle: remote.lifecycle.clone(),
         bound: remote.bound.clone(),
-        socket_files: RefCell::default(),
+        held: RefCell::default(),
+        inherited: setup.inherited,
         reading: remote.reading.clone(),
         reloads: remote.reloads.clone(),
         exporters: setup.exporters,

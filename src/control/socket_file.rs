@@ -31,16 +31,17 @@ pub struct SocketFile {
 
 impl SocketFile {
     /// Opens a listening socket at `path`. A name that a broker which was killed has left behind,
-    /// so that nobody listens there, is removed first.
+    /// so that nobody listens there, is removed first. `mode` are its permissions; without, they
+    /// are everybody's.
     ///
     /// # Errors
     /// When somebody listens there, when something else has that name, or as the system says.
-    pub fn bind(path: &Path, backlog: i32) -> io::Result<(UnixListener, Self)> {
+    pub fn bind(path: &Path, mode: Option<u32>, backlog: i32) -> io::Result<(UnixListener, Self)> {
         remove_stale(path)?;
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         socket.set_nonblocking(true)?;
         socket.bind(&SockAddr::unix(path)?)?;
-        fs::set_permissions(path, fs::Permissions::from_mode(MODE))?;
+        fs::set_permissions(path, fs::Permissions::from_mode(mode.unwrap_or(MODE)))?;
         let file = Self { path: path.into(), id: id(path)? };
         socket.listen(backlog)?;
         Ok((socket.into(), file))
@@ -86,17 +87,19 @@ mod tests {
     fn a_name_left_behind_is_taken_over_and_one_in_use_is_not() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("s");
-        let (socket, file) = SocketFile::bind(&path, 1).unwrap();
-        let error = SocketFile::bind(&path, 1).unwrap_err();
+        let (socket, file) = SocketFile::bind(&path, None, 1).unwrap();
+        let error = SocketFile::bind(&path, None, 1).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AddrInUse);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, MODE);
         drop(socket);
         // As if killed: nobody listens, the name stays.
-        let (_socket, again) = SocketFile::bind(&path, 1).unwrap();
+        let (_socket, again) = SocketFile::bind(&path, None, 1).unwrap();
         drop(file);
         assert!(path.exists(), "the first's name is the second's by now");
         drop(again);
         assert!(!path.exists());
+        let (_socket, _file) = SocketFile::bind(&path, Some(0o600), 1).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]
@@ -104,7 +107,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("precious");
         fs::write(&path, "data").unwrap();
-        assert_eq!(SocketFile::bind(&path, 1).unwrap_err().kind(), ErrorKind::AlreadyExists);
+        assert_eq!(SocketFile::bind(&path, None, 1).unwrap_err().kind(), ErrorKind::AlreadyExists);
         assert_eq!(fs::read(&path).unwrap(), b"data");
     }
 }

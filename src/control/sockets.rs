@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::inherited::Inherited;
 use super::listeners::{self, ListenError, Opened};
 use crate::config::ListenerRuntime;
 use crate::transport::ListenAddress;
@@ -27,20 +28,25 @@ pub struct Fresh {
 }
 
 /// Opens the sockets of every one of `listeners`: a broker that cannot have them all has none.
+/// A listener that sockets were passed for has those and no others.
 ///
 /// # Errors
 /// When one cannot be opened; those that were are closed again.
 pub fn open_all<'l>(
     listeners: impl IntoIterator<Item = &'l Arc<ListenerRuntime>>,
+    inherited: &Inherited,
 ) -> Result<Vec<Fresh>, ListenError> {
     let open = |settings: &Arc<ListenerRuntime>| {
-        let fail = |error| ListenError { wanted: "a socket".into(), error };
+        let fail = |error| ListenError { wanted: listeners::describe(settings), error };
         let addressed = |opened: Opened| match opened.socket.address() {
             Ok(address) => Ok((opened, address)),
             Err(error) => Err(fail(error)),
         };
-        let sockets = listeners::open(settings)?.into_iter().map(addressed);
-        let sockets = sockets.collect::<Result<_, _>>()?;
+        let mut opened = inherited.claim(settings).map_err(fail)?;
+        if opened.is_empty() {
+            opened = listeners::open(settings)?;
+        }
+        let sockets = opened.into_iter().map(addressed).collect::<Result<_, _>>()?;
         Ok(Fresh { settings: Arc::clone(settings), sockets })
     };
     listeners.into_iter().map(open).collect()

@@ -92,13 +92,13 @@ impl Supervisor {
     fn hand_over(&self, fresh: Vec<Fresh>) {
         let estate = &self.estate;
         for Fresh { settings, sockets } in fresh {
-            for (Opened { socket, file }, address) in sockets {
+            for (Opened { socket, held }, address) in sockets {
                 let id = estate.next_socket.replace(estate.next_socket.get() + 1);
                 let listener = settings.id;
                 estate.plane.listen(id, socket, Arc::clone(&settings));
                 tracing::info!("Opening {}.", describe(&address));
                 estate.bound.change(|bound| bound.push(Bound { id, listener, address }));
-                estate.socket_files.borrow_mut().extend(file.map(|file| (listener, file)));
+                estate.held.borrow_mut().extend(held.map(|held| (listener, held)));
             }
         }
     }
@@ -112,7 +112,7 @@ impl Supervisor {
             tracing::info!("Closing {}.", describe(&bound.address));
         }
         estate.bound.change(|bound| bound.retain(|bound| stays(bound.listener)));
-        estate.socket_files.borrow_mut().retain(|(listener, _)| stays(*listener));
+        estate.held.borrow_mut().retain(|(listener, _)| stays(*listener));
     }
 
     fn keep_children(&self, watched: Watched, context: &mut Context<Self>) {
@@ -145,7 +145,7 @@ impl Supervisor {
         }
         estate.plane.drain();
         // Another broker may listen there from now on.
-        estate.socket_files.borrow_mut().clear();
+        estate.held.borrow_mut().clear();
         context.run_interval(DRAIN_CHECK, Self::check_drained);
     }
 
@@ -193,7 +193,7 @@ impl Supervisor {
         let new = runtime.renumber(&estate.settings.borrow().runtime, &mut next_listener);
         let Checked { settings, warnings } = prepare(&estate.steps, runtime)?;
         let log = estate.log.prepare(&next.logging).map_err(|error| not_opened(&error))?;
-        let fresh = open_all(&new).map_err(|error| error.mistake())?;
+        let fresh = open_all(&new, &estate.inherited).map_err(|error| error.mistake())?;
         // Nothing below can fail.
         estate.next_listener.set(next_listener);
         *estate.config.borrow_mut() = next;

@@ -336,7 +336,7 @@ impl Driver {
                     self.driver_command(*command);
                 }
             }
-            Some(Command::Drain) => self.listeners.clear(),
+            Some(Command::Drain) => self.unlisten(|_| true),
             Some(Command::Apply(settings)) => {
                 self.apply_to_listeners(&settings);
                 self.shard.apply(settings);
@@ -350,7 +350,7 @@ impl Driver {
     fn driver_command(&mut self, command: DriverCommand) {
         match command {
             DriverCommand::Listen { id, socket, settings } => self.listen(id, socket, settings),
-            DriverCommand::Unlisten { id } => self.listeners.retain(|one| one.id != id),
+            DriverCommand::Unlisten { id } => self.unlisten(|one| one.id == id),
             DriverCommand::Fresh { stream, peer, settings, ticket } => {
                 self.fresh(stream, peer, settings, ticket);
             }

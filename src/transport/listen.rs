@@ -159,11 +159,13 @@ impl Listener {
         }
     }
 
-    /// The next connection; `None` if its peer has gone again.
+    /// The next connection; `None` if its peer has gone again. A socket that was passed to the
+    /// broker may be one for both families: there IPv4's addresses come as IPv6.
     fn accept(&self) -> io::Result<Option<(Stream, SocketAddr)>> {
         match self {
             Self::Tcp(listener) => {
                 let (stream, peer) = listener.accept()?;
+                let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
                 Ok(Stream::tcp(stream).ok().map(|stream| (stream, peer)))
             }
             Self::Unix(listener) => {

@@ -9,7 +9,7 @@ use crate::config::table::{Listener, Logging};
 use crate::config::{Config, ListenerRuntime, Loaded, Runtime, Source};
 use crate::control::log::Log;
 use crate::control::metrics::{Exporter, MakeExporters, Reading};
-use crate::control::{DataPlane, Remote, Setup, Watch, run};
+use crate::control::{DataPlane, Inherited, Remote, Setup, Watch, run};
 use crate::metrics::Snapshot;
 use crate::protocol::Message;
 use crate::shard::Settings;
@@ -114,8 +114,8 @@ fn start(
         let exporters: MakeExporters = Rc::new(exporters);
         let (plane, log, remote) = (Rc::new(plane), log.handle, published);
         let settings = Arc::new(Settings::from(config.compile(2)));
-        let steps = Vec::new();
-        let fresh = open_all(&settings.runtime.listeners).expect("the ports are free");
+        let (steps, inherited) = (Vec::new(), Inherited::default());
+        let fresh = open_all(&settings.runtime.listeners, &inherited).expect("the ports are free");
         let program = "pondhawk";
         run(Setup {
             plane,
@@ -125,6 +125,7 @@ fn start(
             steps,
             program,
             fresh,
+            inherited,
             cores: 2,
             log,
             exporters,

@@ -33,6 +33,18 @@ impl Driver {
         }
     }
 
+    /// Closes the sockets that are `gone`. Other descriptors of theirs may stay open, the service
+    /// manager's for one, so that closing alone would leave them in the poll.
+    pub(super) fn unlisten(&mut self, gone: impl Fn(&Listener) -> bool) {
+        let registry = &self.registry;
+        for listener in self.listeners.extract_if(.., |listener| gone(listener)) {
+            let Listener { id, mut acceptor, .. } = listener;
+            if let Err(error) = acceptor.deregister(registry) {
+                tracing::error!(target: "error", "Listener {id}: {error}");
+            }
+        }
+    }
+
     /// What is accepted from now on is under the new settings.
     pub(super) fn apply_to_listeners(&mut self, settings: &Settings) {
         for listener in &mut self.listeners {
