@@ -516,7 +516,7 @@ fn a_socket_of_the_service_manager_is_served_without_a_configuration() {
     let mut broker = Broker::of(activated(socket, &["-p", &port]));
     is_served(early);
     is_served(TcpStream::connect(address).expect("it listens"));
-    broker.wait(" running");
+    broker.wait(" running\n");
     let opened = broker.said.iter().filter(|line| line.contains("Opening ")).count();
     assert_eq!(opened, 1, "IPv6's loopback was not passed: {:#?}", broker.said);
     broker.signal(Signal::SIGTERM);
@@ -538,7 +538,7 @@ fn a_socket_of_the_service_manager_stays_over_reloads() {
     broker.wait(" running");
     is_served(TcpStream::connect(address).expect("it listens"));
     for (text, line) in [
-        (format!("max_queued_messages = 5\n{ours}"), "applied: max_queued_messages"),
+        (format!("max_queued_messages = 5\n{ours}"), "Reloading config."),
         (format!("max_queued_messages = 5\n{LISTENER}"), "Closing ipv4 listen socket"),
         (format!("max_queued_messages = 5\n{ours}"), "Opening ipv4 listen socket"),
     ] {

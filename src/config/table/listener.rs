@@ -30,7 +30,7 @@ options! {
 
     /// The permissions of the Unix domain socket, best written in octal such as `0o660`.
     unix_socket_mode: Option<i64> = None,
-        Spec::between(0, 0o777).unset("those that the umask of the process leaves"),
+        Spec::between(0, 0o777).unset("0o777, everybody who can reach the directory"),
         Applied, Pondhawk;
 
     /// The network interface that connections have to come in by.
