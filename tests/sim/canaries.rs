@@ -7,7 +7,7 @@ use crate::plan::Plan;
 use crate::shrink::attempt;
 
 /// Seeds within which each has to be found.
-const SEEDS: u64 = 600;
+const SEEDS: u64 = 20_000;
 
 /// Goal: each deliberate fault is found. Method: the seeds of the short run, one fault at a time.
 #[test]

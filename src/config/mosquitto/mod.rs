@@ -3,8 +3,8 @@
 //! - [`text`] takes lines apart and knows the format when it sees it;
 //! - [`names`] maps Mosquitto's spellings to the names of our table;
 //! - [`foreign`] lists the options that have no place in it, each with its fate;
-//! - [`parse`] reads files, [`include`] finds those of `include_dir`;
-//! - [`page`] writes the table of docs/mosquitto.md.
+//! - [`parse()`] reads files, [`mod@include`] finds those of `include_dir`;
+//! - [`page()`] writes the table of docs/mosquitto.md.
 
 mod foreign;
 mod include;

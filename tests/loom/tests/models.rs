@@ -116,9 +116,9 @@ fn loom_one_shard_becomes_the_home_of_a_client() {
         let directory = Arc::new(Directory::default());
         let rival = {
             let directory = Arc::clone(&directory);
-            thread::spawn(move || directory.claim(&"client".into(), 1))
+            thread::spawn(move || directory.claim(&"client".into(), 1, u64::MAX))
         };
-        let mine = directory.claim(&"client".into(), 0);
+        let mine = directory.claim(&"client".into(), 0, u64::MAX);
         if mine == Claim::New {
             directory.settle("client", 0, Key { index: 3, generation: 1 });
         }
@@ -135,11 +135,11 @@ fn loom_one_shard_becomes_the_home_of_a_client() {
 fn loom_a_session_that_ends_while_it_is_claimed_has_one_home_after() {
     explore(|| {
         let directory = Arc::new(Directory::default());
-        assert_eq!(directory.claim(&"client".into(), 0), Claim::New);
+        assert_eq!(directory.claim(&"client".into(), 0, u64::MAX), Claim::New);
         directory.settle("client", 0, Key { index: 3, generation: 1 });
         let taker = {
             let directory = Arc::clone(&directory);
-            thread::spawn(move || directory.claim(&"client".into(), 1))
+            thread::spawn(move || directory.claim(&"client".into(), 1, u64::MAX))
         };
         // The home shard ends the Session: a takeover that came before goes there and finds none,
         // one that comes after makes a new home.
@@ -150,6 +150,7 @@ fn loom_a_session_that_ends_while_it_is_claimed_has_one_home_after() {
                 assert_eq!(home.shard, 0);
                 assert!(directory.is_empty());
             }
+            Claim::Full => panic!("there is no limit"),
         }
     });
 }
