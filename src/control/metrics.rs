@@ -7,6 +7,7 @@ use actix::prelude::*;
 
 use super::estate::Estate;
 use super::pressure::Pressure;
+use super::trim::Trim;
 use crate::metrics::Snapshot;
 
 /// How often the counters are read.
@@ -37,6 +38,7 @@ pub struct Collector {
     estate: Rc<Estate>,
     exporters: Vec<Box<dyn Exporter>>,
     pressure: Pressure,
+    trim: Trim,
     lost_lines: u64,
 }
 
@@ -46,14 +48,16 @@ impl Collector {
         let last = estate.reading.get().map_or(0, |reading| reading.pressure);
         let exporters = (estate.exporters)();
         let lost_lines = estate.log.lost_lines();
-        Self { estate, exporters, pressure: Pressure::at(last), lost_lines }
+        Self { estate, exporters, pressure: Pressure::at(last), trim: Trim::new(), lost_lines }
     }
 
     fn collect(&mut self, _: &mut Context<Self>) {
         let estate = &self.estate;
         let snapshot = estate.plane.snapshot();
         let limit = estate.config.borrow().process.memory_limit.unsigned_abs();
-        let (before, level) = self.pressure.update(held_bytes(&snapshot), limit);
+        let held_bytes = held_bytes(&snapshot);
+        self.trim.update(held_bytes);
+        let (before, level) = self.pressure.update(held_bytes, limit);
         if level != before {
             estate.plane.pressure(level);
             tracing::warn!("Memory pressure is now {level} (of 3); the limit is {limit} bytes.");

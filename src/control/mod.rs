@@ -46,6 +46,7 @@ mod service;
 mod socket_file;
 mod sockets;
 mod supervisor;
+mod trim;
 mod watch;
 
 pub use access::AccessFiles;
