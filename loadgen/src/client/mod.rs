@@ -1,8 +1,9 @@
 //! One MQTT client as a state machine: bytes in, bytes out, no socket and no clock.
 //!
 //! [`Client`] does the handshake and knows its roles: a [`Publisher`], a
-//! [`Subscriber`](subscriber::Subscriber), both, or none. What clients of one group share is in [`Kind`], what clients of one process share in
-//! [`Board`]; what one thread measures goes to a [`Recorder`].
+//! [`Subscriber`](subscriber::Subscriber), both, or none. What clients of one group share is in
+//! [`Kind`], what clients of one process share in [`Board`]; what one thread measures goes to a
+//! [`Recorder`].
 
 mod board;
 mod frame;

@@ -1,10 +1,10 @@
 //! Scenario files: what clients there are, and what they do.
 //!
 //! A file is TOML of a versioned schema. [`OPTIONS`](options::OPTIONS) is the one table of its
-//! options: it tells the reader which keys exist, and `docs/scenarios.md` what to say of them. Reading goes in three
-//! steps: [`Document`](document::Document) is the file with its lines, parameters put in and
-//! `--set` applied;
-//! [`Scenario`] is what it means. Every problem names the line, the option and the mend.
+//! options: it tells the reader which keys exist, and `docs/scenarios.md` what to say of them.
+//! Reading goes in three steps: [`Document`](document::Document) is the file with its lines,
+//! parameters put in and `--set` applied; [`Scenario`] is what it means. Every problem names the
+//! line, the option and the mend.
 
 mod builtin;
 mod document;
