@@ -40,27 +40,40 @@ fn hold(client: &mut Client) -> Vec<u32> {
     got
 }
 
+/// What the two share.
+#[derive(Default)]
+struct Ring {
+    /// Takeovers begun.
+    fights: AtomicUsize,
+    /// The number of the next message.
+    next: AtomicU32,
+    /// How many of the two have had enough.
+    ended: AtomicUsize,
+}
+
 /// One of the two; publishes a message each time it comes, and says which it has seen.
-fn fighter(broker: &Broker, rounds: usize, fights: &AtomicUsize, next: &AtomicU32) -> Vec<u32> {
+fn fighter(broker: &Broker, rounds: usize, ring: &Ring) -> Vec<u32> {
     let mut publisher = Client::connect(broker, V5, "");
     let mut got = Vec::new();
     loop {
-        let number = fights.fetch_add(1, Ordering::Relaxed);
+        let number = ring.fights.fetch_add(1, Ordering::Relaxed);
         if number >= rounds {
-            return got;
+            break;
         }
         let held = claim(broker, number);
-        let message = next.fetch_add(1, Ordering::Relaxed);
+        let message = ring.next.fetch_add(1, Ordering::Relaxed);
         publisher.publish(TOPIC, message.to_string(), 1);
-        if number + 1 >= rounds {
-            // Nobody comes to take over from the last one.
-            return got;
-        }
         if let Some(mut client) = held {
             got.extend(hold(&mut client));
             client.cut();
         }
     }
+    // The other one waits until it is taken over, and may come after this one's last time.
+    ring.ended.fetch_add(1, Ordering::Relaxed);
+    while ring.ended.load(Ordering::Relaxed) < 2 {
+        drop(claim(broker, rounds));
+    }
+    got
 }
 
 fn fight(broker: &Broker, rounds: usize) {
@@ -70,10 +83,10 @@ fn fight(broker: &Broker, rounds: usize) {
     let stays = Connect::new(V5, "fight").clean(false).with(prop::session_expiry(3600));
     let mut first = Client::with(broker, &stays);
     assert_eq!(first.subscribe(TOPIC, 1), 1);
-    let (fights, next) = (AtomicUsize::new(0), AtomicU32::new(0));
+    let ring = Ring::default();
     let mut seen: HashSet<u32> = HashSet::new();
     thread::scope(|scope| {
-        let two = [0, 1].map(|_| scope.spawn(|| fighter(broker, rounds, &fights, &next)));
+        let two = [0, 1].map(|_| scope.spawn(|| fighter(broker, rounds, &ring)));
         seen.extend(hold(&mut first));
         for one in two {
             seen.extend(one.join().expect("one failed"));
@@ -84,7 +97,7 @@ fn fight(broker: &Broker, rounds: usize) {
     let mut fence = Client::connect(broker, V5, "");
     let rest = last.receive_until_fence(&mut fence);
     seen.extend(rest.iter().map(|text| text.parse::<u32>().expect("a number")));
-    let published = next.load(Ordering::Relaxed);
+    let published = ring.next.load(Ordering::Relaxed);
     let lost: Vec<u32> = (0..published).filter(|number| !seen.contains(number)).collect();
     assert!(lost.is_empty(), "lost in the fight: {lost:?}");
     println!("{rounds} takeovers, {published} messages, none lost");
