@@ -27,6 +27,9 @@ pub struct Client {
     pub version: Version,
 }
 
+/// Where the helpers' own Packet Identifiers begin.
+const FIRST_ID: u16 = 0x4000;
+
 fn gone(kind: ErrorKind) -> bool {
     matches!(
         kind,
@@ -63,7 +66,7 @@ impl Client {
     /// Over a stream on which nothing of MQTT has been said.
     pub fn over(stream: Box<dyn Link>, version: Version) -> Client {
         let passed = VecDeque::new();
-        Client { stream, input: Vec::new(), start: 0, passed, next_id: 0x4000, version }
+        Client { stream, input: Vec::new(), start: 0, passed, next_id: FIRST_ID, version }
     }
 
     /// Connects with a clean session.
@@ -279,7 +282,7 @@ impl Client {
 
     /// A Packet Identifier for the helpers below, far from the small ones scenarios choose.
     fn fresh_id(&mut self) -> u16 {
-        self.next_id += 1;
+        self.next_id = self.next_id.checked_add(1).unwrap_or(FIRST_ID);
         self.next_id
     }
 
