@@ -12,17 +12,17 @@ pub struct Case {
 }
 
 /// Small messages at one, eight and 64 in a write: what a broker adds to its sockets' work shows
-/// only above one.
+/// only above one. All keep alive, since rumqttd lets nobody in who does not.
 const STANDARD: [(&str, &str); 9] = [
-    ("p2p-qos0-b1", "p2p --pairs 64 --qos 0 --batch 1"),
-    ("p2p-qos0-b8", "p2p --pairs 64 --qos 0 --batch 8"),
-    ("p2p-qos0-b64", "p2p --pairs 64 --qos 0 --batch 64"),
-    ("p2p-qos1-b1", "p2p --pairs 64 --qos 1 --batch 1"),
-    ("p2p-qos1-b8", "p2p --pairs 64 --qos 1 --batch 8"),
-    ("p2p-qos1-b64", "p2p --pairs 64 --qos 1 --batch 64"),
-    ("fanout-qos0-b1", "fanout --pubs 1 --subs 500 --qos 0 --batch 1"),
-    ("fanout-qos0-b8", "fanout --pubs 1 --subs 500 --qos 0 --batch 8"),
-    ("fanin-qos0-b8", "fanin --pubs 64 --subs 1 --qos 0 --batch 8"),
+    ("p2p-qos0-b1", "p2p --pairs 64 --qos 0 --batch 1 --keep-alive 60s"),
+    ("p2p-qos0-b8", "p2p --pairs 64 --qos 0 --batch 8 --keep-alive 60s"),
+    ("p2p-qos0-b64", "p2p --pairs 64 --qos 0 --batch 64 --keep-alive 60s"),
+    ("p2p-qos1-b1", "p2p --pairs 64 --qos 1 --batch 1 --keep-alive 60s"),
+    ("p2p-qos1-b8", "p2p --pairs 64 --qos 1 --batch 8 --keep-alive 60s"),
+    ("p2p-qos1-b64", "p2p --pairs 64 --qos 1 --batch 64 --keep-alive 60s"),
+    ("fanout-qos0-b1", "fanout --pubs 1 --subs 500 --qos 0 --batch 1 --keep-alive 60s"),
+    ("fanout-qos0-b8", "fanout --pubs 1 --subs 500 --qos 0 --batch 8 --keep-alive 60s"),
+    ("fanin-qos0-b8", "fanin --pubs 64 --subs 1 --qos 0 --batch 8 --keep-alive 60s"),
 ];
 
 impl Case {
