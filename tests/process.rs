@@ -282,6 +282,23 @@ fn a_log_file_takes_the_lines() {
     assert!(text.contains("\"type\":\"error\""), "{text}");
 }
 
+#[test]
+fn a_client_of_a_unix_socket_has_its_path_for_an_address() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("s");
+    let file = ConfigFile::new(&format!(
+        "log_format = \"json\"\nallow_anonymous = true\n[[listener]]\nport = 0\n\
+         unix_socket = {path:?}\n"
+    ));
+    let mut broker = Broker::start(&file);
+    broker.wait(" running");
+    is_served(UnixStream::connect(&path).expect("it listens"));
+    for event in ["accepted", "connected", "disconnected"] {
+        let line = broker.wait(&format!("\"event\":\"{event}\""));
+        assert!(line.contains(&format!("\"address\":\"{}:0\"", path.display())), "{line}");
+    }
+}
+
 /// A directory with links to the program under other names.
 fn linked(name: &str) -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().expect("a temporary directory");

@@ -278,7 +278,7 @@ impl Connection {
         let _written = write_within(host, self.key, self.version, &refusal(properties))
             || write_within(host, self.key, self.version, &refusal(ConnackProperties::default()));
         if host.wants().messages {
-            let client_id = self.peer().ip().to_string().into();
+            let client_id = self.peer().host().into();
             let packet = Traced::Connack { session_present: false, code: reason.0 };
             host.log(Event::Packet { client_id, way: Way::Sending, packet });
         }

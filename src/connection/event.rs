@@ -1,8 +1,6 @@
 //! What a shard tells the log.
 
-use std::net::SocketAddr;
-
-use super::Close;
+use super::{Close, Peer};
 use crate::metrics::DropReason;
 use crate::protocol::{Packet, PacketType, Publish, QoS, ReasonCode, Version};
 
@@ -12,7 +10,7 @@ pub enum Event {
     /// A Client is connected.
     Connected {
         /// Its address.
-        peer: SocketAddr,
+        peer: Peer,
         /// Its ClientId.
         client_id: Box<str>,
         /// Protocol version.
@@ -32,7 +30,7 @@ pub enum Event {
     /// A connection has ended.
     Closed {
         /// Its address.
-        peer: SocketAddr,
+        peer: Peer,
         /// ClientId, empty before CONNECT.
         client_id: Box<str>,
         /// How.
@@ -46,6 +44,12 @@ pub enum Event {
         client_id: Box<str>,
         /// Why the first of them was.
         reason: DropReason,
+    },
+    /// A Client has more unacknowledged publications than the Receive Maximum that it was told;
+    /// said once for each connection.
+    ReceiveMaximumExceeded {
+        /// ClientId.
+        client_id: Box<str>,
     },
     /// A subscription was made.
     Subscribed {

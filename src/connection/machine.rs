@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use super::admission::{Admitted, Pending};
 use super::auth::Exchange;
-use super::{AliasTable, Close, Flow, Host, Traced, Way, disconnect};
+use super::{AliasTable, Close, Flow, Host, Peer, Traced, Way, disconnect};
 use crate::auth::PeerIdentity;
 use crate::config::ListenerRuntime;
 use crate::protocol::{
@@ -92,6 +92,8 @@ pub struct Connection {
     pub(super) version: Version,
     /// CONNECT asked not to be told Reason Strings except where always allowed.
     pub(super) request_problem_information: bool,
+    /// The Client has once published more than the Receive Maximum allows, and was forgiven.
+    pub(super) exceeded_receive_maximum: bool,
     pub(super) listener: Arc<ListenerRuntime>,
     /// Address, IPv4 as IPv6, and port: smaller than a socket address.
     peer: (Ipv6Addr, u16),
@@ -122,6 +124,7 @@ impl Connection {
             state: State::AwaitConnect,
             version: Version::V311,
             request_problem_information: true,
+            exceeded_receive_maximum: false,
             listener,
             peer: (mapped(peer.ip()), peer.port()),
             aliases: None,
@@ -147,8 +150,12 @@ impl Connection {
         self.connecting.get_or_insert_default().peer_identity = Some(Box::new(peer));
     }
 
-    /// Network address of the Client.
-    pub fn peer(&self) -> SocketAddr {
+    /// Where the Client is.
+    pub fn peer(&self) -> Peer {
+        Peer::new(self.address(), &self.listener)
+    }
+
+    fn address(&self) -> SocketAddr {
         SocketAddr::new(self.peer.0.to_canonical(), self.peer.1)
     }
 
@@ -423,7 +430,7 @@ impl Connection {
         let Connecting { peer_identity, admitted, held: mut input } =
             self.connecting.take().map(|one| *one).unwrap_or_default();
         input.extend_from_slice(&self.input);
-        let (peer, accepted_ms) = (self.peer(), self.accepted_ms);
+        let (peer, accepted_ms) = (self.address(), self.accepted_ms);
         Parked { input, listener: self.listener, peer, accepted_ms, peer_identity, admitted }
     }
 

@@ -27,6 +27,7 @@ mod link;
 mod machine;
 mod mount;
 mod outgoing;
+mod peer;
 mod publish;
 mod shape;
 mod subscribe;
@@ -42,4 +43,5 @@ pub use host::{Host, OpenSession, Opened, Routed, SubscribeRequest, Verdict, Wan
 pub use link::{Link, PayloadRef};
 pub use machine::{Connection, Parked, Progress, SECOND_CONNECT};
 pub use outgoing::Outgoing;
+pub use peer::Peer;
 pub use shape::Shapes;

@@ -3,7 +3,7 @@
 use super::commit::acknowledge_message;
 use super::machine::TOO_MANY_USER_PROPERTIES;
 use super::mount::{TooLong, mounted};
-use super::{AliasTable, Close, Connection, Flow, Host, Outgoing, Traced, Way};
+use super::{AliasTable, Close, Connection, Event, Flow, Host, Outgoing, Traced, Way};
 use crate::metrics::DropReason;
 use crate::protocol::{MessageInit, Publish, QoS, ReasonCode, Version};
 use crate::util::Key;
@@ -39,7 +39,7 @@ impl Connection {
     }
 
     fn check_publish<H: Host>(
-        &self,
+        &mut self,
         host: &mut H,
         session: Key,
         publish: &Publish<'_>,
@@ -65,7 +65,7 @@ impl Connection {
     /// Counts QoS 2 exchanges that are open and QoS 1 messages whose acknowledgement waits
     /// [MQTT-3.3.4-9].
     fn check_receive_maximum<H: Host>(
-        &self,
+        &mut self,
         host: &mut H,
         session: Key,
         packet_id: u16,
@@ -80,6 +80,10 @@ impl Connection {
         if host.config().packets.strict {
             let reason = ReasonCode::RECEIVE_MAXIMUM_EXCEEDED;
             return Err(Close::refused(reason, "receive maximum exceeded"));
+        }
+        if !std::mem::replace(&mut self.exceeded_receive_maximum, true) {
+            let client_id = (*host.session(session).client_id).into();
+            host.log(Event::ReceiveMaximumExceeded { client_id });
         }
         Ok(())
     }

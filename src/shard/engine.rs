@@ -7,7 +7,7 @@ use super::{Command, Settings, Shared};
 use crate::auth::PeerIdentity;
 use crate::config::{ListenerRuntime, Runtime};
 use crate::connection::{
-    Close, Connection, Event, Link, Parked, Progress, Wants, write_disconnect,
+    Close, Connection, Event, Link, Parked, Peer, Progress, Wants, write_disconnect,
 };
 use crate::protocol::ReasonCode;
 use crate::sync::Arc;
@@ -421,7 +421,7 @@ impl Shard {
     }
 
     /// Where a connection comes from.
-    pub fn peer(&mut self, key: Key) -> Option<SocketAddr> {
+    pub fn peer(&mut self, key: Key) -> Option<Peer> {
         self.seat_mut(key).map(|seat| seat.connection.peer())
     }
 

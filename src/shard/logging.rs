@@ -5,11 +5,9 @@
 //! meaning for programs is a field, too: `event`, `client`, `address`, `reason`, and so on; JSON
 //! lines carry them, and `docs/operating.md` lists them.
 
-use std::net::SocketAddr;
+use tracing::{debug, info, warn};
 
-use tracing::{debug, info};
-
-use crate::connection::{Close, Event, SECOND_CONNECT, Traced, Way};
+use crate::connection::{Close, Event, Peer, SECOND_CONNECT, Traced, Way};
 use crate::protocol::{PacketType, ReasonCode, Version};
 
 /// What a Client is called before its CONNECT is through.
@@ -19,7 +17,7 @@ const UNKNOWN: &str = "<unknown>";
 const STRANGERS: &str = "connections that ended before CONNECT was through";
 
 /// A connection was accepted on a listener's port.
-pub(super) fn accepted(peer: SocketAddr, port: u16) {
+pub(super) fn accepted(peer: &Peer, port: u16) {
     info!(
         target: "notice",
         like = "new connections",
@@ -31,7 +29,7 @@ pub(super) fn accepted(peer: SocketAddr, port: u16) {
 }
 
 /// A connection was closed at once, for a limit.
-pub(super) fn denied(peer: SocketAddr) {
+pub(super) fn denied(peer: &Peer) {
     info!(
         target: "notice",
         like = "connections denied",
@@ -43,7 +41,7 @@ pub(super) fn denied(peer: SocketAddr) {
 }
 
 /// A peer does not speak what its listener expects below MQTT.
-pub(super) fn not_understood(peer: SocketAddr, what: &str) {
+pub(super) fn not_understood(peer: &Peer, what: &str) {
     info!(
         target: "notice",
         like = STRANGERS,
@@ -73,7 +71,9 @@ fn write_one(event: Event) {
                 "Client {client_id} already connected, closing old connection."
             );
         }
-        Event::Closed { peer, client_id, close, reason } => closed(peer, &client_id, close, reason),
+        Event::Closed { peer, client_id, close, reason } => {
+            closed(&peer, &client_id, close, reason)
+        }
         Event::Dropping { client_id, reason } => {
             info!(
                 target: "notice",
@@ -83,6 +83,16 @@ fn write_one(event: Event) {
                 "Outgoing messages are being dropped for client {client_id}."
             );
             info!("Client {client_id}: {}.", reason.help());
+        }
+        Event::ReceiveMaximumExceeded { client_id } => {
+            warn!(
+                target: "warning",
+                like = "clients that exceed the Receive Maximum",
+                event = "receive_maximum_exceeded",
+                client = &*client_id,
+                "Client {client_id} has exceeded its receive-maximum quota. This behaviour must be \
+                 fixed on the client."
+            );
         }
         Event::Subscribed { client_id, filter, code } => {
             debug!(
@@ -136,7 +146,7 @@ fn connected(event: Event) {
 }
 
 /// Mosquitto's sentence for the end of a connection, and what it leaves unsaid.
-fn closed(peer: SocketAddr, client_id: &str, close: Close, reason: ReasonCode) {
+fn closed(peer: &Peer, client_id: &str, close: Close, reason: ReasonCode) {
     let stranger = client_id.is_empty();
     let client = if stranger { UNKNOWN } else { client_id };
     let (sentence, what) = match close {

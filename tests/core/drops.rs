@@ -103,3 +103,39 @@ fn messages_in_flight_to_a_session_that_ends_are_counted() {
     broker.settle();
     assert_eq!(counters(&broker).dropped(DropReason::SessionGone), 2);
 }
+
+/// Goal: what does not fit into a Client's Maximum Packet Size is counted, by that reason alone.
+#[test]
+fn b10_what_is_too_large_for_a_client_is_counted() {
+    for shards in [1, 4] {
+        let mut broker = broker(usize::from(shards));
+        let narrow = broker.connect(0);
+        broker.send(narrow, &connect5("narrow", true, &[0x27, 0, 0, 0, 60]));
+        broker.send(narrow, &packet(0x82, &[&[0, 9], &[0], &string("t"), &[2]]));
+        broker.settle();
+        let publisher = client3(&mut broker, shards - 1, "publisher");
+        for (qos, id) in [(0, 0), (1, 1), (2, 2)] {
+            broker.send(publisher, &publish3("t", qos, false, id, &[b'x'; 100]));
+        }
+        broker.settle();
+        assert_eq!(counters(&broker).dropped(DropReason::Oversize), 3);
+        assert_eq!(counters(&broker).dropped_total(), 3);
+    }
+}
+
+/// Goal: each message above the Receive Maximum is counted where it is forgiven.
+#[test]
+fn b13_messages_above_the_receive_maximum_are_counted() {
+    let config = config(|config| config.packets.receive_maximum = 3);
+    let mut broker = Memory::new(1, config, Methods::default());
+    let wire = broker.connect(0);
+    broker.send(wire, &connect5("eager", true, &[]));
+    for id in 1..=5u8 {
+        broker.send(wire, &packet(0x34, &[&string("t"), &[0, id], &[0], b"x"]));
+        // Again, which is no further one.
+        broker.send(wire, &packet(0x3C, &[&string("t"), &[0, id], &[0], b"x"]));
+    }
+    broker.settle();
+    assert!(broker.is_open(wire));
+    assert_eq!(counters(&broker).value("receive_maximum_exceeded"), Some(2));
+}

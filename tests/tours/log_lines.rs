@@ -1,7 +1,9 @@
 //! The log of `-v`, line by line beside Debian's Mosquitto: scripts look for these words.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
 
 use nix::sys::signal::Signal;
 
@@ -306,6 +308,43 @@ fn logged(program: impl AsRef<std::ffi::OsStr>, ours: bool, action: &Action) -> 
     let lines = broker.stop();
     let begin = lines.iter().position(|line| line.ends_with(" running")).expect("it ran") + 1;
     lines[begin..].iter().map(|line| masked(line)).collect()
+}
+
+/// What a broker with a listener on a Unix domain socket logs of a visit and of a wrong greeting.
+fn logged_of_a_path(program: impl AsRef<std::ffi::OsStr>) -> Vec<String> {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let file = directory.path().join("broker.conf");
+    let socket = directory.path().join("socket");
+    let text = format!("user root\nallow_anonymous true\nlistener 0 {}\n", socket.display());
+    fs::write(&file, text).expect("write the configuration");
+    let broker = Program::start(program, &["-v".as_ref(), "-c".as_ref(), file.as_os_str()]);
+    for greeting in [[Connect::new(V311, "u").bytes(), disconnect()].concat(), PINGREQ.to_vec()] {
+        let mut stream = UnixStream::connect(&socket).expect("connect");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        stream.write_all(&greeting).expect("send");
+        // A reset is an end, too.
+        let _ = stream.read_to_end(&mut Vec::new());
+    }
+    broker.wait_line(|line| line.contains("<unknown> disconnected"));
+    let path = socket.display().to_string();
+    let lines = broker.stop().into_iter().map(|line| masked(&line).replace(&path, "PATH"));
+    lines.collect()
+}
+
+#[test]
+fn a_client_of_a_unix_socket_is_called_by_its_path() {
+    let wanted = [
+        "Opening unix listen socket on path PATH.",
+        "New connection from PATH:0 on port N.",
+        "New client connected from PATH:0 as u (p2, c1, k60).",
+        "Client u disconnected.",
+        "New connection from PATH:0 on port N.",
+        "Client <unknown> disconnected due to protocol error.",
+    ];
+    for program in [pondhawk(), MOSQUITTO.into()] {
+        let lines = logged_of_a_path(&program);
+        assert!(in_order(&lines, &wanted), "{program:?}: {lines:#?}");
+    }
 }
 
 /// Whether the action's lines stand in the log in their order.

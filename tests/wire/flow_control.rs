@@ -1,7 +1,7 @@
 //! Receive Maximum, in-flight windows and queue limits.
 
 use crate::support::Version::{V5, V311};
-use crate::support::broker::{Broker, Options, each, each_broker};
+use crate::support::broker::{Broker, Options, each, each_broker, each_own_broker};
 use crate::support::bytes::{Connect, Publish, prop, puback, pubcomp, pubrec, pubrel};
 use crate::support::client::Client;
 use crate::support::{ALL, each_version, fresh};
@@ -149,14 +149,25 @@ fn overrun(client: &mut Client, count: u16) {
 
 #[test]
 fn b13_exceeding_the_receive_maximum_is_forgiven_by_default() {
-    each_broker(&Options::default(), |broker| {
-        let mut client = Client::connect(broker, V5, &fresh("lenient"));
-        overrun(&mut client, 40);
-        assert_eq!(client.answer(0x50).id, 40);
-        for id in 1..=40 {
-            client.send(pubrel(id));
-            assert_eq!(client.answer(0x70).id, id);
+    each_own_broker(&Options::default(), |broker| {
+        let ids: Vec<String> = (0..2).map(|_| fresh("lenient")).collect();
+        for id in &ids {
+            let mut client = Client::connect(broker, V5, id);
+            overrun(&mut client, 40);
+            assert_eq!(client.answer(0x50).id, 40);
+            for id in 1..=40 {
+                client.send(pubrel(id));
+                assert_eq!(client.answer(0x70).id, id);
+            }
         }
+        // Forgiven, not ignored: a warning for each connection, not for each message.
+        const WARNING: &str = "has exceeded its receive-maximum quota";
+        let warnings = broker.wait_log_lines(WARNING, ids.len());
+        for (line, id) in warnings.iter().zip(&ids) {
+            assert!(line.contains(&format!("Client {id} ")), "{line}");
+        }
+        let lines = broker.log_lines();
+        assert_eq!(lines.iter().filter(|line| line.contains(WARNING)).count(), ids.len());
     });
 }
 
@@ -236,6 +247,31 @@ fn b12_zero_means_no_limit_whatever_the_other_limits_are() {
             });
         }
     }
+}
+
+#[test]
+fn b12_a_limit_of_one_is_no_missing_limit() {
+    let options = Options::default()
+        .set("max_queued_messages", 1)
+        .set("max_queued_bytes", 0)
+        .set("max_inflight_messages", 1);
+    each_broker(&options, |broker| {
+        for qos in 1..=2 {
+            let (topic, id) = (fresh("b12"), fresh("b12"));
+            let persistent = Connect::persistent(V311, &id);
+            let mut client = Client::with(broker, &persistent);
+            client.subscribe(&topic, qos);
+            client.leave();
+            let mut publisher = Client::connect(broker, V311, &fresh("b12-p"));
+            for index in 0..10 {
+                publisher.publish(&topic, index.to_string(), qos);
+            }
+            let mut client = Client::with(broker, &persistent);
+            let got = client.receive_until_fence(&mut publisher);
+            // The window's place may or may not count for a Client that is away.
+            assert!(got == ["0"] || got == ["0", "1"], "{got:?}");
+        }
+    });
 }
 
 #[test]

@@ -24,7 +24,7 @@ options! {
         Applied, Pondhawk;
 
     /// Whether a Client that exceeds the Receive Maximum is disconnected (reason code 0x93). When
-    /// false its messages are accepted and counted.
+    /// false its messages are accepted and counted, with a warning for each connection.
     strict: bool = false, Spec::ANY, Applied, Pondhawk;
 
     /// How many User Properties a packet may carry.

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use super::{Driver, DriverCommand};
 use crate::config::ListenerRuntime;
+use crate::connection::Peer;
 use crate::shard::admission::Ticket;
 use crate::shard::{Command, Settings, logging};
 use crate::sync::Arc;
@@ -127,11 +128,11 @@ impl Driver {
             .flatten();
         let Some(ticket) = ticket else {
             self.shard.metrics().connections_refused.increment();
-            logging::denied(peer);
+            logging::denied(&Peer::new(peer, settings));
             return;
         };
         if self.shard.wants().connections {
-            logging::accepted(peer, settings.port);
+            logging::accepted(&Peer::new(peer, settings), settings.port);
         }
         let settings = Arc::clone(settings);
         let to = self.shared.least_loaded(self.shard.id());

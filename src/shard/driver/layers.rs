@@ -107,7 +107,7 @@ impl Driver {
     fn note_refusal(&mut self, key: Key, what: &str) {
         self.shard.metrics().transport_refused.increment();
         if let Some(peer) = self.shard.peer(key) {
-            logging::not_understood(peer, what);
+            logging::not_understood(&peer, what);
         }
     }
 
