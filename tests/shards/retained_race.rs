@@ -1,11 +1,12 @@
 //! Publishers on different shards replace one Retained Message at the same time.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use crate::support::Version::{V5, V311};
 use crate::support::broker::{Options, each_broker};
-use crate::support::bytes::{subscribe, unsubscribe};
+use crate::support::bytes::{PINGREQ, subscribe, unsubscribe};
 use crate::support::client::Client;
 use crate::support::fresh;
 
@@ -41,6 +42,92 @@ fn c14_what_is_retained_is_what_everyone_saw_last() {
                 let last = (0..150).map(|_| watcher.receive().text().to_owned()).last().unwrap();
                 assert_eq!(last, kept);
             }
+        }
+    });
+}
+
+/// What one subscriber saw of the race: the number of each publisher's last value.
+#[derive(Default)]
+struct Seen {
+    newest: [u32; 3],
+    last: String,
+}
+
+impl Seen {
+    /// Takes in a value; an older one of a publisher after a newer one is the fault looked for.
+    fn take(&mut self, value: &str) {
+        let (lane, number) = value.split_once(':').expect("lane:number");
+        let newest = &mut self.newest[lane.parse::<usize>().expect("a lane")];
+        let number = number.parse().expect("a number");
+        assert!(*newest <= number, "{value} after {newest} of the same publisher");
+        *newest = number;
+        self.last = value.to_owned();
+    }
+}
+
+#[test]
+fn c14_who_comes_during_the_race_sees_nothing_old_after_something_newer() {
+    const LAST: u32 = 150;
+    let options = Options::default().set("max_queued_messages", 0);
+    each_broker(&options, |broker| {
+        for version in [V311, V5] {
+            let topic = fresh("c14");
+            let publishers: Vec<Client> =
+                (0..3).map(|_| Client::connect(broker, V5, &fresh("c14-p"))).collect();
+            let going = AtomicUsize::new(publishers.len());
+            let stayed = thread::scope(|scope| {
+                for (lane, mut publisher) in publishers.into_iter().enumerate() {
+                    let (topic, going) = (&topic, &going);
+                    scope.spawn(move || {
+                        for number in 1..=LAST {
+                            publisher.publish_retained(topic, format!("{lane}:{number}"), 1);
+                        }
+                        going.fetch_sub(1, Ordering::SeqCst);
+                    });
+                }
+                let comers: Vec<_> = (0..4)
+                    .map(|_| {
+                        let (topic, going) = (&topic, &going);
+                        scope.spawn(move || {
+                            loop {
+                                let over = going.load(Ordering::SeqCst) == 0;
+                                let mut client = Client::connect(broker, version, &fresh("c14-c"));
+                                let mut seen = Seen::default();
+                                client.send(subscribe(version, 1, &[(topic, 1)]));
+                                for _ in 0..if over { 1 } else { 5 } {
+                                    client.send(PINGREQ);
+                                    while let Some(packet) = client.try_packet() {
+                                        match packet.first {
+                                            0xD0 => break,
+                                            0x90 => continue,
+                                            _ => {}
+                                        }
+                                        let delivery = packet.delivery(version);
+                                        client.acknowledge(&delivery);
+                                        seen.take(delivery.text());
+                                    }
+                                }
+                                // Those who came last before the end stay.
+                                if going.load(Ordering::SeqCst) == 0 {
+                                    return (client, seen);
+                                }
+                            }
+                        })
+                    })
+                    .collect();
+                comers.into_iter().map(|one| one.join().expect("no old value")).collect::<Vec<_>>()
+            });
+            let mut late = Client::connect(broker, V5, &fresh("c14-l"));
+            late.subscribe(&topic, 1);
+            let kept = late.receive().text().to_owned();
+            for (mut client, mut seen) in stayed {
+                for value in client.receive_until_fence(&mut late) {
+                    seen.take(&value);
+                }
+                assert_eq!(seen.last, kept);
+            }
+            late.unsubscribe(&topic);
+            late.publish_retained(&topic, "", 1);
         }
     });
 }

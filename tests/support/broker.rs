@@ -317,8 +317,17 @@ impl Broker {
 
     /// Resident anonymous memory in bytes.
     pub fn memory(&self) -> u64 {
+        self.status("RssAnon:")
+    }
+
+    /// The most address space it ever had, in bytes: what was asked for counts here, used or not.
+    pub fn peak_address_space(&self) -> u64 {
+        self.status("VmPeak:")
+    }
+
+    fn status(&self, name: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).expect("/proc");
-        let line = status.lines().find(|line| line.starts_with("RssAnon:")).expect("RssAnon");
+        let line = status.lines().find(|line| line.starts_with(name)).expect("a line of status");
         line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
     }
 

@@ -11,28 +11,64 @@ use crate::support::bytes::{
 use crate::support::client::{Bystanders, Client};
 use crate::support::{ALL, Version, each_version, fresh};
 
+/// So much address space more than before would be a single declared length taken at its word.
+const ONE_LENGTH: u64 = 256 << 20;
+
+/// No deadline that a test would live to see: whoever is closed is closed for what it said.
+fn patient() -> Options {
+    Options::default().set("connect_timeout", 3600)
+}
+
+#[test]
+fn a1_what_is_no_connect_is_closed_at_its_first_byte() {
+    each_own_broker(&patient(), |broker| {
+        for first in [0x00, 0x20, 0x30, 0x3D, 0x82, 0xC0, 0xE0, 0xF0] {
+            let mut client = Client::open(broker, Version::V311);
+            client.send([first]);
+            client.closed();
+        }
+    });
+}
+
+#[test]
+fn a1_a_connect_above_the_limit_is_refused_for_its_declared_length() {
+    each_own_broker(&patient(), |broker| {
+        // 256 MB, and 100,001 bytes with the fixed header.
+        for length in [&[0xFF, 0xFF, 0xFF, 0x7F][..], &[0x9D, 0x8D, 0x06]] {
+            let mut client = Client::open(broker, Version::V311);
+            client.send([0x10]);
+            client.send(length);
+            client.closed();
+        }
+    });
+}
+
 #[test]
 fn a1_declared_length_never_allocates() {
-    each_own_broker(&Options::default(), |broker| {
+    each_own_broker(&patient(), |broker| {
         let mut others = Bystanders::new(broker);
         others.exchange();
-        let before = broker.memory();
+        let (before, space) = (broker.memory(), broker.peak_address_space());
         let mut held = Vec::new();
         for index in 0..1000 {
-            let first = if index % 2 == 0 { 0x30 } else { 0x10 };
             let mut client = Client::open(broker, Version::V311);
-            client.send([first, 0xFF, 0xFF, 0xFF, 0x7F]);
-            client.dribble([0, 4]);
-            held.push(client);
-        }
-        // Every declared length together is 256 GB; a thousand connections cost a few megabytes.
-        for client in &mut held {
-            if let Some(answer) = client.try_packet() {
-                assert_eq!(answer.first, 0x20, "{answer:?}");
+            if index % 2 == 0 {
+                client.send([0x30, 0xFF, 0xFF, 0xFF, 0x7F]);
+                client.dribble([0, 4]);
                 client.closed();
+            } else {
+                // The most that is allowed before anybody is known: 99,996 and the fixed header.
+                client.send([0x10, 0x9C, 0x8D, 0x06]);
+                client.dribble([0, 4]);
+                held.push(client);
             }
         }
-        assert!(broker.memory() < before + (32 << 20), "{} from {before}", broker.memory());
+        others.exchange();
+        // The 500 that are held have declared 50 MB, the others 128 GB.
+        assert!(broker.memory() < before + (8 << 20), "{} from {before}", broker.memory());
+        let grown = broker.peak_address_space() - space;
+        assert!(grown < ONE_LENGTH, "{grown} bytes more");
+        held.into_iter().for_each(Client::cut);
         others.exchange();
     });
 }
@@ -42,12 +78,14 @@ fn a1_a_length_after_connect_does_not_allocate_either() {
     each_own_broker(&Options::default(), |broker| {
         let mut clients: Vec<Client> =
             (0..100).map(|_| Client::connect(broker, Version::V311, &fresh("a1"))).collect();
-        let before = broker.memory();
+        let (before, space) = (broker.memory(), broker.peak_address_space());
         for client in &mut clients {
             client.send([0x30, 0xFF, 0xFF, 0xFF, 0x7F, 0, 4, b't', b'e']);
         }
         Bystanders::new(broker).exchange();
-        assert!(broker.memory() < before + (32 << 20), "{} from {before}", broker.memory());
+        assert!(broker.memory() < before + (8 << 20), "{} from {before}", broker.memory());
+        let grown = broker.peak_address_space() - space;
+        assert!(grown < ONE_LENGTH, "{grown} bytes more");
     });
 }
 

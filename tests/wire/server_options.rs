@@ -129,10 +129,12 @@ fn shared_subscription_available() {
 }
 
 #[test]
-fn a_longer_keep_alive_than_allowed() {
+fn b11_a_longer_keep_alive_than_allowed_is_clamped_or_refused() {
     let options = Options::default().set("max_keepalive", 10);
     each_broker(&options, |broker| {
-        for (asked, told) in [(11, Some(10)), (65535, Some(10)), (0, Some(10)), (9, None)] {
+        for (asked, told) in
+            [(11, Some(10)), (65535, Some(10)), (0, Some(10)), (10, None), (9, None)]
+        {
             let connect = Connect::new(V5, &fresh("keep")).keep_alive(asked);
             let (_client, connack) = Client::accepted(broker, &connect);
             assert_eq!(connack.properties.int(0x13), told, "asked for {asked}");

@@ -100,7 +100,7 @@ fn c15_retain_handling_decides_what_a_new_subscription_gets() {
 }
 
 #[test]
-fn a_message_carries_the_identifier_of_its_subscription() {
+fn c11_identifiers_up_to_the_largest_are_carried() {
     each_broker(&Options::default(), |broker| {
         let topic = fresh("sub-id");
         let mut publisher = Client::connect(broker, V5, &fresh("sub-id-p"));

@@ -152,7 +152,7 @@ fn c7_shared_and_plain_subscriptions_do_not_touch_each_other() {
         let topic = fresh("c7");
         let shared = format!("$share/g/{topic}");
         let mut publisher = Client::connect(broker, V5, &fresh("c7-p"));
-        for _ in 0..20 {
+        for _ in 0..300 {
             let mut client = Client::connect(broker, V5, &fresh("c7"));
             client.subscribe(&shared, 1);
             assert_eq!(client.unsubscribe(&topic), 0x11);
