@@ -189,7 +189,7 @@ fn queue(
         qos: limits.qos(outgoing.qos, target.qos),
         retain: target.retain,
     };
-    let enqueued = session.enqueue(delivery, limits.now_ms, limits.queue);
+    let enqueued = session.queue.enqueue(delivery, limits.now_ms, limits.queue);
     let outcome = match enqueued.refused {
         None => Outcome::Queued,
         Some(reason) if limits.queue.policy == QueueFull::Disconnect => Outcome::Overflow(reason),

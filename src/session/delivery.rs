@@ -3,7 +3,6 @@
 use smallvec::SmallVec;
 
 use crate::protocol::{Message, QoS};
-use crate::util::{Empty, Limits, Ring};
 
 /// The Subscription Identifiers of the subscriptions that a delivery answers, in no set order.
 ///
@@ -48,13 +47,6 @@ impl SubscriptionIds {
             Self::One(id) => std::slice::from_ref(id),
             Self::Many(ids) => ids,
         }
-    }
-}
-
-impl Empty for Ring<Delivery> {
-    fn empty() -> &'static Self {
-        static EMPTY: Ring<Delivery> = Ring::new(Limits { messages: 0, bytes: 0 });
-        &EMPTY
     }
 }
 

@@ -9,6 +9,7 @@
 mod delivery;
 mod directory;
 mod inflight;
+mod queue;
 mod received;
 mod replay;
 mod state;
@@ -17,7 +18,8 @@ mod will;
 pub use delivery::{Delivery, SubscriptionIds};
 pub use directory::{Claim, Directory, Home};
 pub use inflight::{Inflight, Received, Resend, Slot};
+pub use queue::{Enqueued, Queue, QueueFull, QueueLimits};
 pub use received::ReceivedIds;
 pub use replay::{Replay, ReplayCursor};
-pub use state::{Enqueued, NEVER_EXPIRES, QueueFull, QueueLimits, Session, SubscriptionRef};
+pub use state::{NEVER_EXPIRES, Session, SubscriptionRef};
 pub use will::Will;

@@ -2,11 +2,10 @@
 
 use smallvec::SmallVec;
 
-use super::{Delivery, Inflight, ReceivedIds, Replay, Will};
-use crate::metrics::DropReason;
+use super::{Inflight, Queue, ReceivedIds, Replay, Will};
 use crate::protocol::Version;
 use crate::sync::Arc;
-use crate::util::{Key, Lazy, Limit, Limits, Ring};
+use crate::util::{Key, Lazy};
 
 /// Session Expiry Interval of a session that never expires [MQTT-3.1.2.11.2].
 pub const NEVER_EXPIRES: u32 = u32::MAX;
@@ -20,38 +19,6 @@ pub enum SubscriptionRef {
     Group(u32),
 }
 
-/// Bounds of a session's queue, from the configuration.
-#[derive(Clone, Copy, Debug)]
-pub struct QueueLimits {
-    /// Messages and bytes; 0 means unlimited.
-    pub room: Limits,
-    /// What happens when either is reached.
-    pub policy: QueueFull,
-}
-
-/// What happens to a message that finds the queue full.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum QueueFull {
-    /// The new message is dropped; what was queued first is kept (Mosquitto's policy).
-    #[default]
-    DropNewest,
-    /// The oldest queued message makes room.
-    DropOldest,
-    /// The new message is dropped and the Client's connection is closed (0x97).
-    Disconnect,
-}
-
-/// What queueing a delivery has cost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Enqueued {
-    /// Why the delivery itself was not kept; `None` if it was.
-    pub refused: Option<DropReason>,
-    /// Older messages that were dropped to make room.
-    pub displaced: usize,
-    /// Messages dropped because their lifetime was over.
-    pub expired: usize,
-}
-
 /// See the module [`crate::session`].
 #[derive(Debug)]
 pub struct Session {
@@ -60,7 +27,7 @@ pub struct Session {
     /// The ClientId, shared with the directory.
     pub client_id: Arc<str>,
     /// Messages waiting for the window or for the Client, oldest first.
-    pub queue: Lazy<Ring<Delivery>>,
+    pub queue: Lazy<Queue>,
     /// The outgoing window.
     pub inflight: Lazy<Inflight>,
     /// Incoming QoS 2 exchanges.
@@ -114,43 +81,6 @@ impl Session {
             version,
             gathered: (0, 0),
         }
-    }
-
-    /// Queues a delivery within `limits`; messages whose lifetime is over, and with the policy for
-    /// it the oldest ones, make room.
-    pub fn enqueue(&mut self, delivery: Delivery, now_ms: u64, limits: QueueLimits) -> Enqueued {
-        let mut enqueued = Enqueued::default();
-        self.queue.set_limits(limits.room);
-        let bytes = delivery.message.footprint();
-        let Err(mut full) = self.queue.push_back(delivery, bytes) else { return enqueued };
-        enqueued.expired = self.drop_expired(now_ms);
-        let fits = limits.room.bytes == 0 || bytes <= limits.room.bytes;
-        loop {
-            full = match self.queue.push_back(full.item, bytes) {
-                Ok(()) => return enqueued,
-                Err(full) => full,
-            };
-            let makes_room = limits.policy == QueueFull::DropOldest && fits;
-            if !makes_room || self.queue.drop_oldest().is_none() {
-                enqueued.refused = Some(match full.limit {
-                    Limit::Messages => DropReason::QueueFull,
-                    Limit::Bytes => DropReason::QueueBytesFull,
-                });
-                return enqueued;
-            }
-            enqueued.displaced += 1;
-        }
-    }
-
-    /// Forgets queued messages whose expiry has passed, so that they hold no room from live
-    /// ones; returns how many.
-    pub fn drop_expired(&mut self, now_ms: u64) -> usize {
-        let before = self.queue.len();
-        if before == 0 {
-            return 0;
-        }
-        self.queue.retain(|delivery| delivery.message.expires_at_ms().is_none_or(|at| at > now_ms));
-        before - self.queue.len()
     }
 
     /// Something waits for room on the connection.

@@ -1,10 +1,12 @@
-//! A client that does not take its answers is read no further, and loses nothing by it.
+//! A client that does not take its answers is read no further, and loses nothing by it. One that does
+//! not take its messages costs nobody else.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 
-use crate::support::Version::V311;
-use crate::support::broker::{Options, each_own_broker};
+use crate::support::Version::{V5, V311};
+use crate::support::broker::{Broker, Options, each_own_broker};
+use crate::support::bytes::{Connect, Publish};
 use crate::support::client::{Bystanders, Client};
 use crate::support::fresh;
 
@@ -40,7 +42,7 @@ fn who_sends_without_reading_is_held_back_and_answered_in_the_end() {
     each_own_broker(&options, |broker| {
         let mut others = Bystanders::new(broker);
         let mut greedy = Client::open_narrow(broker, V311, 4096);
-        greedy.send(crate::support::bytes::Connect::new(V311, &fresh("greedy")).bytes());
+        greedy.send(Connect::new(V311, &fresh("greedy")).bytes());
         assert_eq!(greedy.connack().code, 0);
         let mut socket = greedy.sender();
         let sent = flood(&mut socket, &mut others);
@@ -56,5 +58,41 @@ fn who_sends_without_reading_is_held_back_and_answered_in_the_end() {
         last.join().expect("the writer");
         greedy.ping();
         others.exchange();
+    });
+}
+
+/// Publishes that many messages at QoS 1, a window at a time; the processor time that the broker
+/// used, in clock ticks.
+fn publish(broker: &Broker, publisher: &mut Client, topic: &str, count: usize) -> u64 {
+    const WINDOW: usize = 20;
+    let before = broker.processor_ticks();
+    let one = |id| Publish::new(V311, topic, "x").qos(1, id).bytes();
+    let window: Vec<u8> = (1..=WINDOW as u16).flat_map(one).collect();
+    for _ in 0..count / WINDOW {
+        publisher.send(&window);
+        (0..WINDOW).for_each(|_| drop(publisher.answer(0x40)));
+    }
+    broker.processor_ticks() - before
+}
+
+/// What compares is processor time, of which a busy machine takes nothing away. A broker that looks
+/// at every message of a full queue for each one that it refuses needs a hundred times as much.
+#[test]
+fn a_message_for_a_full_queue_costs_no_more_than_one_for_an_empty_queue() {
+    const QUEUE: usize = 40_000;
+    let options = Options::default().set("max_queued_messages", QUEUE);
+    each_own_broker(&options, |broker| {
+        let (topic, away) = (fresh("full"), fresh("away"));
+        let mut subscriber = Client::with(broker, &Connect::persistent(V5, &away));
+        assert_eq!(subscriber.subscribe(&topic, 1), 1);
+        subscriber.cut();
+        let mut publisher = Client::connect(broker, V311, &fresh("publisher"));
+        let filling = publish(broker, &mut publisher, &topic, QUEUE);
+        let refused = publish(broker, &mut publisher, &topic, QUEUE / 4);
+        broker.wait_log("The session's queue had reached its limit of messages");
+        assert!(
+            refused <= filling + 10,
+            "{filling} ticks to fill it, {refused} for a quarter more"
+        );
     });
 }
