@@ -15,6 +15,7 @@ mod support;
 
 mod crowd;
 mod descriptors;
+mod guest;
 mod hostile;
 mod ledger;
 mod reconnect;

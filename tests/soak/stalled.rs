@@ -1,4 +1,5 @@
-//! A subscriber to `#` that never reads, beside the load of others: what it costs them.
+//! Two subscribers to `#` that never read, beside the load of others: what it costs them. At QoS 0
+//! it is the socket that is full, and the output buffer; at QoS 1 the window, and the queue.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,66 +12,167 @@ use crate::support::broker::{Broker, Options, SHARDS};
 use crate::support::bytes::Connect;
 use crate::support::client::{Bystanders, Client};
 
-/// What the load generator says of pairs at this rate for that many seconds. It checks the flows.
-fn load(broker: &Broker, rate: u32, seconds: u32) -> Value {
-    let program = Path::new(env!("CARGO_BIN_EXE_pondhawk")).with_file_name("loadgen");
-    assert!(program.exists(), "build the load generator first: cargo build --workspace");
-    let result = broker.directory().join("result.json");
-    let output = Command::new(program)
-        .args(["p2p", "--target", &broker.address.to_string(), "--pairs", "50", "--batch", "4"])
-        .args(["--rate", &rate.to_string(), "--duration", &format!("{seconds}s"), "--qos", "1"])
-        .args(["--quiet", "--no-calibrate", "--allow-generator-bound", "--out"])
-        .arg(&result)
-        .output()
-        .expect("the load generator runs");
-    assert!(output.status.success(), "{output:?}");
-    let text = std::fs::read_to_string(&result).expect("a result");
-    serde_json::from_str(&text).expect("JSON")
+/// What the log says of the messages that a stalled subscriber does not get, by its QoS.
+const DROPPED: [&str; 2] = [
+    "QoS 0 for a client that does not read fast enough",
+    "The session's queue had reached its limit of messages",
+];
+
+/// What the others do: pairs at QoS 1, each write of a publisher with four messages.
+///
+/// A subscriber of version 3.1.1 has 20 messages unacknowledged at most, so a pair gets through 20 in
+/// the time that an answer takes; more of them wait in its queue, and what does not fit is lost. On a
+/// busy machine an answer takes 10 ms and more. So there are pairs enough that each has few messages
+/// a second, and a queue has room for all that one of them has, but not for those of all.
+struct Load {
+    pairs: u32,
+    /// Messages a second over all pairs.
+    rate: u32,
+    seconds: u32,
+    /// Bytes of a payload.
+    size: u32,
 }
 
-/// One line about a load: its p99 is a figure and nothing that is asserted.
-fn show(what: &str, result: &Value) {
-    println!(
-        "{what}: {:.0} deliveries a second, p99 of the others {} us{}",
-        result["rates"]["delivered_per_s"].as_f64().expect("a rate"),
-        result["latency"]["end_to_end"]["p99_us"],
-        match result["generator_bound"].as_array().map(Vec::len) {
-            Some(1..) => " (the generator was late, too)",
-            _ => "",
-        }
-    );
+impl Load {
+    /// With room for all that a pair has in a load, its warm-up of a second included.
+    fn broker(&self, shards: u32) -> Broker {
+        let room = self.rate * (self.seconds + 2) / self.pairs;
+        Broker::start(shards, &Options::default().set("max_queued_messages", room))
+    }
+
+    /// The load generator checks the flows; says how it went.
+    fn run(&self, broker: &Broker) -> Value {
+        let program = Path::new(env!("CARGO_BIN_EXE_pondhawk")).with_file_name("loadgen");
+        assert!(program.exists(), "build the load generator first: cargo build --workspace");
+        let file = broker.directory().join("result.json");
+        // One that ends before there is a result must not leave us that of the last one.
+        let _ = std::fs::remove_file(&file);
+        let output = Command::new(program)
+            .args(["p2p", "--target", &broker.address.to_string(), "--qos", "1", "--batch", "4"])
+            .args(["--pairs", &self.pairs.to_string(), "--size", &self.size.to_string()])
+            .args(["--rate", &self.rate.to_string()])
+            .args(["--duration", &format!("{}s", self.seconds)])
+            .args(["--quiet", "--no-calibrate", "--allow-generator-bound", "--out"])
+            .arg(&file)
+            .output()
+            .expect("the load generator runs");
+        let text = std::fs::read_to_string(&file);
+        let text = text.unwrap_or_else(|error| panic!("no result: {error}; {output:?}"));
+        let result: Value = serde_json::from_str(&text).expect("JSON");
+        assert!(output.status.success(), "{}\n{}", told(&result), broker.log_lines().join("\n"));
+        result
+    }
 }
 
-fn scenario(broker: &Broker, rate: u32, seconds: u32) {
+/// Why a load failed: what is missing, and who was late.
+fn told(result: &Value) -> String {
+    format!(
+        "broken {}, complaints {}; the generator: {}; acknowledged after at most {} us, \
+         end to end {} us; flows {}",
+        result["broken"],
+        result["complaints"],
+        result["generator_bound"],
+        result["latency"]["puback"]["max_us"],
+        result["latency"]["end_to_end"]["max_us"],
+        result["broken_flows"]
+    )
+}
+
+/// The p99 of some loads in the same situation, in microseconds.
+#[derive(Default)]
+struct Tails(Vec<u64>);
+
+impl Tails {
+    /// Prints a line about a load: its p99 is a figure and nothing that is asserted.
+    fn add(&mut self, what: &str, result: &Value) {
+        let p99 = result["latency"]["end_to_end"]["p99_us"].as_u64().expect("a p99");
+        println!(
+            "{what}: {:.0} deliveries a second, p99 of the others {p99} us{}",
+            result["rates"]["delivered_per_s"].as_f64().expect("a rate"),
+            match result["generator_bound"].as_array().map(Vec::len) {
+                Some(1..) => " (the generator was late, too)",
+                _ => "",
+            }
+        );
+        self.0.push(p99);
+    }
+
+    fn median(&self) -> u64 {
+        let mut sorted = self.0.clone();
+        sorted.sort_unstable();
+        sorted[sorted.len() / 2]
+    }
+}
+
+/// Connects a subscriber to everything that will not read any more.
+fn stall(broker: &Broker, qos: u8, turn: usize) -> Client {
+    let mut stalled = Client::open_narrow(broker, V311, 4096);
+    stalled.send(Connect::new(V311, &format!("stalled-{qos}-{turn}")).keep_alive(0).bytes());
+    assert_eq!(stalled.connack().code, 0);
+    assert_eq!(stalled.subscribe("#", qos), qos);
+    stalled
+}
+
+/// The load beside the stalled ones, who are gone afterwards. Gives what was held with them.
+fn beside(broker: &Broker, load: &Load, turn: usize, tails: &mut Tails) -> Holding {
+    let stalled = [0, 1].map(|qos| stall(broker, qos, turn));
+    tails.add("beside stalled #", &load.run(broker));
+    let held = Holding::now(broker);
+    for (qos, why) in DROPPED.iter().enumerate() {
+        broker.wait_log(&format!("Client stalled-{qos}-{turn}: {why}"));
+    }
+    stalled.into_iter().for_each(Client::cut);
+    held
+}
+
+/// Alone and beside the stalled ones in turns; which of the two is first alternates, too.
+fn scenario(broker: &Broker, load: &Load, turns: usize) {
     let mut others = Bystanders::new(broker);
     others.exchange();
     // The first load allocates once what every later one uses again.
-    show("alone", &load(broker, rate, seconds));
+    load.run(broker);
     let before = Holding::now(broker);
-    let mut stalled = Client::open_narrow(broker, V311, 4096);
-    stalled.send(Connect::new(V311, "stalled").keep_alive(0).bytes());
-    assert_eq!(stalled.connack().code, 0);
-    assert_eq!(stalled.subscribe("#", 1), 1);
-    show("beside a stalled #", &load(broker, rate, seconds));
-    let peak = Holding::now(broker);
-    others.exchange();
-    stalled.cut();
+    let (mut alone, mut with) = (Tails::default(), Tails::default());
+    let mut peak = before;
+    for turn in 0..turns {
+        if turn % 2 == 0 {
+            alone.add("alone", &load.run(broker));
+        }
+        let held = beside(broker, load, turn, &mut with);
+        others.exchange();
+        peak = if held.memory > peak.memory { held } else { peak };
+        if turn % 2 == 1 {
+            alone.add("alone", &load.run(broker));
+        }
+    }
+    println!(
+        "{} messages a second of {} pairs, {turns} turns: median p99 {} us alone, {} us beside \
+         stalled #",
+        load.rate,
+        load.pairs,
+        alone.median(),
+        with.median()
+    );
     before.is_back(broker, "stalled #", peak);
 }
 
 #[test]
 fn one_that_stalls_on_everything_harms_no_flow() {
+    // A second of it has to fill a socket.
+    let load = Load { pairs: 50, rate: 2000, seconds: 1, size: 4096 };
     for shards in SHARDS {
-        scenario(&Broker::start(shards, &Options::default()), 2000, 1);
+        scenario(&load.broker(shards), &load, 1);
     }
 }
 
 #[test]
 #[ignore = "long; it is run for its figures"]
 fn stalled_subscriber() {
+    // About what two cores take; a machine with more of them may be asked for more.
+    let rate = std::env::var("POND_SOAK_RATE").ok().map(|text| text.parse().expect("a rate"));
+    let load = Load { pairs: 200, rate: rate.unwrap_or(100_000), seconds: 10, size: 16 };
     for shards in SHARDS {
-        // About what two cores take; a machine with more of them may be asked for more.
-        let rate = std::env::var("POND_SOAK_RATE").ok().map(|text| text.parse().expect("a rate"));
-        scenario(&Broker::start(shards, &Options::default()), rate.unwrap_or(100_000), 10);
+        println!("{shards} shard(s)");
+        scenario(&load.broker(shards), &load, 5);
     }
 }
