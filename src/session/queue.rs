@@ -43,9 +43,9 @@ pub struct Enqueued {
 
 /// A session's queue.
 ///
-/// A Client that never reads has a full one, which every message for it meets. So that must not cost
-/// more with a longer queue: a full queue is searched for expired messages only when one may be
-/// there, and not again at once.
+/// A Client that never reads has a full one, which every message for it meets. So that must not
+/// cost more with a longer queue: a full queue is searched for expired messages only when one may
+/// be there, and not again at once.
 #[derive(Debug)]
 pub struct Queue {
     ring: Ring<Delivery>,

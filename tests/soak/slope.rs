@@ -18,8 +18,8 @@ pub struct Slope {
 }
 
 /// The least-squares line through means of blocks of `(time, value)`. Memory that moves in steps
-/// leaves neighbouring means on the same side of the line; what they have in common, the correlation
-/// of the residuals at lag one, widens the error as for a process of first order.
+/// leaves neighbouring means on the same side of the line; what they have in common, the
+/// correlation of the residuals at lag one, widens the error as for a process of first order.
 pub fn of(samples: &[(f64, f64)]) -> Slope {
     let size = (samples.len() / BLOCKS).max(1);
     let means: Vec<(f64, f64)> = samples
@@ -52,8 +52,8 @@ fn a_line_has_its_slope_and_no_error() {
     assert!((slope.value - 3.0).abs() < 1e-9 && slope.error < 1e-9, "{slope:?}");
 }
 
-/// Four points by hand: the slope is 0.5, the squares of the residuals add up to 1.5, neighbours are
-/// on different sides of the line; its error is √(0.75 / 5).
+/// Four points by hand: the slope is 0.5, the squares of the residuals add up to 1.5, neighbours
+/// are on different sides of the line; its error is √(0.75 / 5).
 #[test]
 fn scatter_makes_the_error() {
     let slope = of(&[(0.0, 1.0), (1.0, 3.0), (2.0, 2.0), (3.0, 3.0)]);

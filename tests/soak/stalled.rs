@@ -20,10 +20,10 @@ const DROPPED: [&str; 2] = [
 
 /// What the others do: pairs at QoS 1, each write of a publisher with four messages.
 ///
-/// A subscriber of version 3.1.1 has 20 messages unacknowledged at most, so a pair gets through 20 in
-/// the time that an answer takes; more of them wait in its queue, and what does not fit is lost. On a
-/// busy machine an answer takes 10 ms and more. So there are pairs enough that each has few messages
-/// a second, and a queue has room for all that one of them has, but not for those of all.
+/// A subscriber of version 3.1.1 has 20 messages unacknowledged at most, so a pair gets through 20
+/// in the time that an answer takes; more of them wait in its queue, and what does not fit is lost.
+/// On a busy machine an answer takes 10 ms and more. So there are pairs enough that each has few
+/// messages a second, and a queue has room for all that one of them has, but not for those of all.
 struct Load {
     pairs: u32,
     /// Messages a second over all pairs.

@@ -1,5 +1,5 @@
-//! A client that does not take its answers is read no further, and loses nothing by it. One that does
-//! not take its messages costs nobody else.
+//! A client that does not take its answers is read no further, and loses nothing by it. One that
+//! does not take its messages costs nobody else.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
