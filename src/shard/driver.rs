@@ -27,6 +27,10 @@ use crate::util::{Key, Now};
 /// Commands taken from the mailbox in one turn.
 const MAILBOX_BUDGET: usize = 16 * 1024;
 
+/// Bytes of one read before CONNECT is through. What comes behind a CONNECT is kept until its
+/// password is checked; so little of it is taken, and the rest is left to the socket.
+const EARLY_READ: usize = 4 * 1024;
+
 /// For the driver of a shard, inside [`Command::Driver`].
 pub(super) enum DriverCommand {
     /// Accept on this socket.
@@ -47,6 +51,8 @@ pub(super) enum DriverCommand {
 struct Wire {
     stream: Stream,
     ticket: Ticket,
+    /// CONNECT is through.
+    connected: bool,
     /// The socket may have more to read; edge-triggered readiness doesn't say so twice.
     readable: bool,
     /// The peer has closed its side; read to the end.
@@ -129,6 +135,7 @@ impl Driver {
         let wire = Wire {
             stream,
             ticket,
+            connected: false,
             // Layers may know of an end that no readiness tells of.
             readable: layered,
             hangup: false,
@@ -187,7 +194,8 @@ impl Driver {
         let Some(wire) = self.wires.get_mut(key.index as usize).and_then(Option::as_mut) else {
             return;
         };
-        let received = wire.stream.read(&mut self.buffer, &mut self.scratch, wire.hangup);
+        let room = if wire.connected { self.buffer.len() } else { EARLY_READ };
+        let received = wire.stream.read(&mut self.buffer[..room], &mut self.scratch, wire.hangup);
         let layered = wire.stream.layered().is_some();
         if layered && !self.heed_layers(key, received.as_ref().err()) {
             return;
@@ -272,7 +280,9 @@ impl Driver {
     fn note_connected(&mut self, key: Key) {
         if self.shard.link(key).is_some_and(|link| link.session.is_some())
             && let Some(wire) = self.wire(key)
+            && !wire.connected
         {
+            wire.connected = true;
             wire.ticket.connected();
         }
     }

@@ -18,7 +18,7 @@ use super::websocket::{Web, gather};
 use crate::sync::Arc;
 use crate::util::Lazy;
 
-/// Bytes of one read.
+/// Bytes of one read at most.
 const READ: usize = 64 * 1024;
 
 /// Bytes of TLS that are held because they are no use yet: one record has at most 16,709, and a
@@ -256,12 +256,17 @@ impl Layered {
     }
 
     /// See [`super::Stream::read`].
-    pub(super) fn read(&mut self, scratch: &mut Scratch, hangup: bool) -> io::Result<Received> {
+    pub(super) fn read(
+        &mut self,
+        most: usize,
+        scratch: &mut Scratch,
+        hangup: bool,
+    ) -> io::Result<Received> {
         scratch.prepare();
         if self.ended {
             return Ok(Received { len: 0, next: Next::End });
         }
-        let result = self.read_layers(scratch, hangup);
+        let result = self.read_layers(most.min(READ), scratch, hangup);
         // Whatever was read may have to be answered: a handshake, a ping, an alert.
         match self.flush() {
             Err(error) if error.kind() != ErrorKind::WouldBlock => result.and(Err(error)),
@@ -269,18 +274,23 @@ impl Layered {
         }
     }
 
-    fn read_layers(&mut self, scratch: &mut Scratch, hangup: bool) -> io::Result<Received> {
+    fn read_layers(
+        &mut self,
+        most: usize,
+        scratch: &mut Scratch,
+        hangup: bool,
+    ) -> io::Result<Received> {
         let direct = matches!(self.stage, Stage::Http | Stage::Open) && self.tls.is_none();
         if direct {
             let held = self.held.len();
-            let buffer = &mut scratch.plain[..held + READ];
+            let buffer = &mut scratch.plain[..held + most];
             let len = self.socket.read(&mut buffer[held..])?;
             buffer[..held].copy_from_slice(&self.held);
-            let next = Next::after(len, READ, hangup);
+            let next = Next::after(len, most, hangup);
             return self.decode(scratch, held + len, next);
         }
         let held = self.raw.len();
-        let room = READ.min(scratch.raw.len() - held);
+        let room = most.min(scratch.raw.len() - held);
         let len = self.socket.read(&mut scratch.raw[held..held + room])?;
         let next = Next::after(len, room, hangup);
         scratch.raw[..held].copy_from_slice(&self.raw);

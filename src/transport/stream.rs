@@ -66,7 +66,8 @@ impl Stream {
         }
     }
 
-    /// Reads what is there into `buffer`, or into `scratch.plain` if there are layers.
+    /// Reads what is there into `buffer`, or into `scratch.plain` if there are layers; no more from
+    /// the socket than `buffer` has room for.
     ///
     /// # Errors
     /// When the connection is broken, or the peer does not speak what the listener expects: then
@@ -83,7 +84,7 @@ impl Stream {
                 let len = socket.read(buffer)?;
                 Ok(Received { len, next: Next::after(len, buffer.len(), hangup) })
             }
-            Self::Layered(layered) => layered.read(scratch, hangup),
+            Self::Layered(layered) => layered.read(buffer.len(), scratch, hangup),
         }
     }
 

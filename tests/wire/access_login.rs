@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use crate::support::Version::{V5, V311};
 use crate::support::broker::{Broker, Options, each_broker, each_own_broker};
-use crate::support::bytes::{Connect, PINGREQ, Will, prop, subscribe};
+use crate::support::bytes::{Connect, PINGREQ, Publish, Will, prop, subscribe};
 use crate::support::client::Client;
 use crate::support::files::Files;
 use crate::support::{ALL, Version, each_version, fresh};
@@ -123,6 +123,40 @@ fn what_follows_connect_waits_for_the_password() {
             assert_ne!(client.connack().code, 0);
             client.closed();
         });
+    });
+}
+
+#[test]
+fn what_follows_connect_stays_in_the_socket_until_the_password_is_checked() {
+    const CLIENTS: usize = 200;
+    let files = Files::of(&["bob"]);
+    files.slow("slow", "pw", 100_000);
+    files.repeat("slow", CLIENTS);
+    let options = files.options().set("password_threads", 1).set("connect_timeout", 600);
+    each_own_broker(&options, |broker| {
+        // Enough of them that each shard serves one.
+        let login = || Connect::new(V311, &fresh("known")).login("bob", "secret");
+        let mut known: Vec<Client> = (0..12).map(|_| Client::with(broker, &login())).collect();
+        let early = Publish::new(V311, "early", vec![b'x'; 1000]).bytes().repeat(64);
+        let before = broker.memory();
+        let mut storm: Vec<Client> = (0..CLIENTS)
+            .map(|n| {
+                let mut client = Client::open(broker, V311);
+                let connect = Connect::new(V311, &fresh("early")).login(&format!("slow{n}"), "pw");
+                client.send([connect.bytes(), early.clone(), PINGREQ.to_vec()].concat());
+                client
+            })
+            .collect();
+        for _ in 0..2 {
+            known.iter_mut().for_each(Client::ping);
+        }
+        let held = broker.memory().saturating_sub(before);
+        assert!(held < 5 << 20, "{held} bytes for {CLIENTS} clients that nobody knows yet");
+        // And nothing of it is lost.
+        let mut first = storm.swap_remove(0);
+        assert_eq!(first.connack().code, 0);
+        first.expect([0xD0, 0]);
+        storm.into_iter().for_each(Client::cut);
     });
 }
 
