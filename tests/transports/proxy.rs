@@ -117,3 +117,100 @@ fn who_is_not_trusted_is_turned_away() {
     assert_eq!(stream.read(&mut [0; 8]).unwrap_or(0), 0);
     broker.wait_log("PROXY header from an address that is not trusted");
 }
+
+/// A value of a header of version 2, or of one inside its TLS value.
+fn value(kind: u8, bytes: &[u8]) -> Vec<u8> {
+    [&[kind][..], &(bytes.len() as u16).to_be_bytes(), bytes].concat()
+}
+
+/// What a proxy tells of the Client's TLS: the flags, whether the certificate was found good (0),
+/// the values.
+fn behind_tls(flags: u8, verified: u8, values: &[Vec<u8>]) -> Vec<u8> {
+    let tls = [&[flags, 0, 0, 0, verified][..], &values.concat()].concat();
+    let rest = [&IPV4[..], &value(0x04, &[0; 9]), &value(0x20, &tls)].concat();
+    binary(0x21, 0x11, rest.len() as u16, &rest)
+}
+
+const TLS: u8 = 1;
+const TLS_VERSION: u8 = 0x21;
+const COMMON_NAME: u8 = 0x22;
+
+/// A client behind a proxy, as far as the header goes.
+fn proxied(broker: &Broker, header: &[u8], whole: bool) -> Client {
+    let mut stream = tcp(broker.address);
+    if whole {
+        stream.write_all(header).expect("send");
+    } else {
+        header.iter().for_each(|byte| stream.write_all(&[*byte]).expect("send"));
+    }
+    Client::over(Box::new(stream), V5)
+}
+
+#[test]
+fn the_name_in_a_certificate_that_the_proxy_has_verified_is_the_user() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let acl = directory.path().join("acl");
+    std::fs::write(&acl, "user lamp\ntopic write lamps/on\n").expect("write");
+    let options = Options::default()
+        .set("allow_anonymous", false)
+        .set("acl_file", format!("{:?}", acl.display().to_string()))
+        .listener("enable_proxy_protocol", "\"2\"")
+        .listener("require_certificate", true)
+        .listener("use_identity_as_username", true);
+    for shards in [1, 4] {
+        let broker = Broker::start(shards, &options);
+        // The certificate came in this connection to the proxy (2) or in one it resumes (4).
+        for (flags, whole) in [(TLS | 2, true), (TLS | 4, true), (TLS | 2, false)] {
+            let names = [value(TLS_VERSION, b"TLSv1.3"), value(COMMON_NAME, b"lamp")];
+            let mut client = proxied(&broker, &behind_tls(flags, 0, &names), whole);
+            let mut connect = Connect::new(V5, &fresh("lamp"));
+            // What it calls itself does not count.
+            connect.username = Some("admin".into());
+            client.send(connect.bytes());
+            assert_eq!(client.connack().code, 0);
+            assert_eq!(client.publish("lamps/on", "1", 1), 0x10);
+            assert_eq!(client.publish("lamps/off", "1", 1), 0x87);
+            client.leave();
+        }
+        broker.wait_log("New client connected from 192.0.2.77:8080");
+        broker.wait_log(", u'lamp')");
+        // A certificate without a name is nobody's.
+        let mut client = proxied(&broker, &behind_tls(TLS | 2, 0, &[]), true);
+        client.send(Connect::new(V5, &fresh("nameless")).bytes());
+        assert_eq!(client.connack().code, 0x86);
+        client.closed();
+        let name = [value(COMMON_NAME, b"lamp")];
+        for (header, what) in [
+            (binary(0x21, 0x11, 12, &IPV4), "PROXY header without TLS"),
+            (behind_tls(2, 0, &name), "PROXY header without TLS"),
+            (behind_tls(TLS, 0, &name), "PROXY header without a verified certificate"),
+            (behind_tls(TLS | 2, 1, &name), "PROXY header without a verified certificate"),
+            (behind_tls(TLS | 2, 0, &[vec![COMMON_NAME, 0, 9, b'l']]), "malformed value"),
+            (behind_tls(TLS | 2, 0, &[value(COMMON_NAME, b"\xFF")]), "malformed value"),
+        ] {
+            let before = broker.log_len();
+            let mut client = proxied(&broker, &header, true);
+            client.send(Connect::new(V5, &fresh("impostor")).bytes());
+            client.closed();
+            broker.wait_log(what);
+            let said = &broker.log_lines()[before..];
+            assert!(!said.iter().any(|line| line.contains("impostor")), "{said:?}");
+        }
+    }
+}
+
+#[test]
+fn tls_between_client_and_proxy_can_be_wanted() {
+    let options = Options::default()
+        .listener("enable_proxy_protocol", "\"2\"")
+        .listener("proxy_protocol_v2_require_tls", true);
+    for shards in [1, 4] {
+        let broker = Broker::start(shards, &options);
+        let mut client = proxied(&broker, &behind_tls(TLS, 0, &[]), true);
+        client.send(Connect::new(V5, &fresh("secure")).bytes());
+        assert_eq!(client.connack().code, 0);
+        proxied(&broker, &binary(0x21, 0x11, 12, &IPV4), true).closed();
+        broker.wait_log("PROXY header without TLS");
+        client.ping();
+    }
+}
