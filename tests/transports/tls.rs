@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use rustls::HandshakeKind;
+use rustls::{HandshakeKind, SupportedProtocolVersion};
 
 use crate::pki::{Authority, Dates, Identity, Tls};
 use crate::site::{Kind, Site, each_kind, each_site, secure};
@@ -15,7 +15,17 @@ use crate::support::link::{MQTT, upgrade};
 
 /// What a client with this certificate gets to hear: nothing if it is let in.
 pub fn refusal(site: &Site, kind: Kind, identity: Option<&Identity>) -> Option<String> {
-    let mut tls = Tls::new(&site.authority.pem);
+    refusal_in(site, kind, identity, rustls::DEFAULT_VERSIONS)
+}
+
+/// The same in one version of TLS.
+fn refusal_in(
+    site: &Site,
+    kind: Kind,
+    identity: Option<&Identity>,
+    versions: &'static [&'static SupportedProtocolVersion],
+) -> Option<String> {
+    let mut tls = Tls { versions, ..Tls::new(&site.authority.pem) };
     tls.shows = identity;
     let mut stream = match secure(site.address(kind), "broker.example", tls.config()) {
         Ok(stream) => stream,
@@ -62,6 +72,45 @@ fn c21_certificates_of_clients_are_looked_at_alike_on_tcp_and_websocket() {
             let said = refusal(site, kind, identity).expect("it is refused");
             assert!(said.contains(alert), "{said}, not {alert}");
         }
+    });
+}
+
+#[test]
+fn c21_certificates_of_version_1_are_looked_at_as_strictly() {
+    static TLS12: [&SupportedProtocolVersion; 1] = [&rustls::version::TLS12];
+    static TLS13: [&SupportedProtocolVersion; 1] = [&rustls::version::TLS13];
+    let other = Authority::new("Other CA");
+    each_kind(&[Kind::Mutual, Kind::SecureWeb], |site, kind| {
+        let mut standing = crate::support::client::Bystanders::new(&site.broker);
+        let old = |serial, dates| site.authority.client_of_version1("lamp", serial, dates);
+        let good = old(31, Dates::Now);
+        // The list names serial numbers, whoever has them.
+        let revoked = old(8, Dates::Now);
+        let (expired, early) = (old(32, Dates::Past), old(33, Dates::Future));
+        let stranger = other.client_of_version1("lamp", 31, Dates::Now);
+        let mut stolen = good.clone();
+        stolen.key = site.client.key.clone();
+        // It may be a client's, and so may what its holder signs look: it is no authority's.
+        let below = site.authority.below_of_version1("Middle");
+        let forbidden = below.client("lamp", 34, Dates::Now).with_chain(&below);
+        for versions in [&TLS12, &TLS13] {
+            assert_eq!(refusal_in(site, kind, Some(&good), versions), None);
+            for (identity, alert) in [
+                (&revoked, "CertificateRevoked"),
+                (&expired, "CertificateExpired"),
+                (&early, "CertificateExpired"),
+                (&stranger, "UnknownCA"),
+                (&good.forged(), "DecryptError"),
+                (&stolen, "DecryptError"),
+                (&forbidden, "CertificateUnknown"),
+            ] {
+                let said = refusal_in(site, kind, Some(identity), versions).expect("refused");
+                assert!(said.contains(alert), "{said}, not {alert}");
+            }
+        }
+        standing.exchange();
+        site.broker.wait_log("client certificate refused: Revoked");
+        site.broker.wait_log("refused: a certificate of version 1 between it and its CA");
     });
 }
 

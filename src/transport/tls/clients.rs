@@ -5,7 +5,9 @@ use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{DigitallySignedStruct, DistinguishedName, Error, RootCertStore};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, RootCertStore,
+};
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
 use x509_parser::prelude::{FromDer, X509Certificate, X509Version};
 
@@ -61,6 +63,12 @@ impl Clients {
             return Ok(ClientCertVerified::assertion());
         }
         let result = self.inner.verify_client_cert(leaf, chain, now);
+        if matches!(&result, Err(Error::InvalidCertificate(CertificateError::BadEncoding)))
+            && chain.iter().any(is_version1)
+        {
+            let why = OtherError(Arc::new(Version1InBetween));
+            return Err(Error::InvalidCertificate(CertificateError::Other(why)));
+        }
         if !self.undated || result.is_ok() {
             return result;
         }
@@ -119,6 +127,11 @@ impl ClientCertVerifier for Clients {
         self.inner.supported_verify_schemes()
     }
 }
+
+/// OpenSSL takes none in between either: without extensions it does not say that it may sign.
+#[derive(Debug, thiserror::Error)]
+#[error("a certificate of version 1 between it and its CA; the CA in between needs version 3")]
+struct Version1InBetween;
 
 fn is_version1(leaf: &CertificateDer<'_>) -> bool {
     X509Certificate::from_der(leaf).is_ok_and(|(_, leaf)| leaf.version() == X509Version::V1)

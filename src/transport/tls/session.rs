@@ -6,7 +6,7 @@ use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{
     ConnectionState, EncodeError, EncodeTlsData, EncryptError, UnbufferedStatus,
 };
-use rustls::{Error, InvalidMessage};
+use rustls::{CertificateError, Error, InvalidMessage};
 
 use super::Tls;
 use crate::sync::Arc;
@@ -208,6 +208,10 @@ fn words(error: &Error) -> String {
             InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
         ) => "no TLS on a TLS listener".into(),
         Error::NoCertificatesPresented => "no client certificate".into(),
+        // Its own words, which the enum around it does not pass on.
+        Error::InvalidCertificate(CertificateError::Other(error)) => {
+            format!("client certificate refused: {error}")
+        }
         Error::InvalidCertificate(error) => format!("client certificate refused: {error}"),
         Error::AlertReceived(alert) => format!("TLS alert {alert:?} from the client"),
         other => format!("TLS: {other}"),
