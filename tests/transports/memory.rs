@@ -1,9 +1,11 @@
-//! What an idle connection costs on each transport. Not a test of behaviour: run it with
+//! What a connection costs on each transport: that the broker counts it, and how much it is. The
+//! latter is no test of behaviour: run it with
 //! `cargo test --release --test transports -- --ignored --nocapture idle_connections`.
 
 use crate::site::{KINDS, Kind, Site};
 use crate::support::Version::V311;
-use crate::support::bytes::Connect;
+use crate::support::broker::SHARDS;
+use crate::support::bytes::{Connect, subscribe};
 use crate::support::client::Client;
 use crate::support::fresh;
 
@@ -34,4 +36,80 @@ fn connected(site: &Site, kind: Kind) -> Client {
     assert_eq!(client.connack().code, 0);
     client.ping();
     client
+}
+
+/// Reads from `$SYS` how many bytes the broker says that it holds.
+struct Watcher {
+    client: Client,
+    sockets: u64,
+    held: u64,
+}
+
+impl Watcher {
+    fn new(site: &Site) -> Self {
+        let mut client = Client::connect(&site.broker, V311, &fresh("watcher"));
+        let topics = ["uptime", "connections/socket/count", "heap/current"];
+        let topics = topics.map(|topic| format!("$SYS/broker/{topic}"));
+        client.send(subscribe(V311, 1, &topics.each_ref().map(|topic| (&**topic, 0))));
+        assert_eq!(client.answer(0x90).codes, [0, 0, 0]);
+        Self { client, sockets: 0, held: 0 }
+    }
+
+    /// Reads one interval's values. Only what has changed is told, but the time first and always.
+    fn interval(&mut self) {
+        loop {
+            let delivery = self.client.receive();
+            match delivery.topic.rsplit('/').next() {
+                Some("uptime") => return,
+                Some("count") => self.sockets = delivery.text().parse().expect("a number"),
+                _ => self.held = delivery.text().parse().expect("a number"),
+            }
+        }
+    }
+
+    /// The bytes held with so many clients beside this one, when that has lasted an interval.
+    fn held_with(&mut self, clients: u64) -> u64 {
+        let mut lasted = 0;
+        while lasted < 2 {
+            self.interval();
+            lasted = if self.sockets == clients + 1 { lasted + 1 } else { 0 };
+        }
+        self.held
+    }
+}
+
+#[test]
+fn what_layers_hold_is_counted_and_given_back() {
+    /// Connections of each kind.
+    const EACH: u64 = 40;
+    // An open TLS session takes about 3500 bytes; a WebSocket a little.
+    const WITH_TLS: [Kind; 2] = [Kind::Tls, Kind::SecureWeb];
+    const WITHOUT: [Kind; 2] = [Kind::Web, Kind::Proxied];
+    std::thread::scope(|scope| {
+        for shards in SHARDS {
+            scope.spawn(move || {
+                let site = Site::start_with(shards, |options| options.set("sys_interval", 1));
+                let mut watcher = Watcher::new(&site);
+                let connect = |kinds: [Kind; 2]| -> Vec<Client> {
+                    let each = |kind| (0..EACH).map(move |_| kind);
+                    kinds.into_iter().flat_map(each).map(|kind| connected(&site, kind)).collect()
+                };
+                let clients = connect([Kind::Plain; 2]);
+                let plain = watcher.held_with(2 * EACH);
+                drop(clients);
+                let before = watcher.held_with(0);
+                let clients = connect(WITHOUT);
+                let without = watcher.held_with(2 * EACH);
+                drop(clients);
+                let clients = connect(WITH_TLS);
+                let tls = watcher.held_with(2 * EACH);
+                drop(clients);
+                let after = watcher.held_with(0);
+                assert!(without > plain + 2 * EACH * 100, "{without}, plain {plain}");
+                assert!(tls > without + 2 * EACH * 3000, "{tls}, without TLS {without}");
+                // What `$SYS` holds of its own values changes with their digits.
+                assert!(after < before + 1000, "{after} bytes from {before}");
+            });
+        }
+    });
 }
