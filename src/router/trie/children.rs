@@ -113,9 +113,11 @@ impl<L: Leaf> Slot<L> {
         self.target.store(branch.map_addr(|address| address | BRANCH), Ordering::Release);
     }
 
-    /// Empties the slot for its only owner.
+    /// Empties the slot for its only owner: `get_mut` in effect, which race models' atomics lack.
     fn take(&mut self) -> *mut () {
-        std::mem::replace(self.target.get_mut(), ptr::null_mut())
+        let target = self.target.load(Ordering::Relaxed);
+        self.target.store(ptr::null_mut(), Ordering::Relaxed);
+        target
     }
 }
 

@@ -63,7 +63,9 @@ impl<T: Send + 'static> Link<T> {
 impl<T> Link<T> {
     /// Takes the target out at once.
     pub(super) fn take(&mut self) -> Option<Box<T>> {
-        let target = std::mem::replace(self.target.get_mut(), ptr::null_mut());
+        // Not `get_mut`, which race models' atomics lack; with one owner, relaxed does the same.
+        let target = self.target.load(Ordering::Relaxed);
+        self.target.store(ptr::null_mut(), Ordering::Relaxed);
         // SAFETY: `&mut self` shows that no reader is left, and the link owned the box.
         (!target.is_null()).then(|| unsafe { Box::from_raw(target) })
     }

@@ -1,14 +1,22 @@
-//! The broker's own files, compiled against loom's atomics and locks; `tests/models.rs` runs them.
+//! The broker's own files, compiled against loom's atomics and locks; those in `tests/` run them.
 //!
 //! What those files import from other crates is put in their place here: the waker of a sleeping
-//! shard, and the lock.
+//! shard, and the lock. The collector of what the trie retires is crossbeam's own, compiled against
+//! loom, too.
 #![allow(missing_docs, unsafe_code)]
 
+#[cfg(not(crossbeam_loom))]
+compile_error!("run cargo in tests/loom, whose .cargo/config.toml sets what crossbeam needs");
+
 // The names the files import from; what is used of them is below.
+extern crate self as crossbeam;
 extern crate self as mio;
 extern crate self as parking_lot;
 
 use std::io;
+
+pub use crossbeam_epoch as epoch;
+pub use crossbeam_utils as utils;
 
 use loom::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
@@ -44,6 +52,8 @@ pub mod mailbox;
 #[path = "../../../src/session/directory.rs"]
 pub mod directory;
 
+pub mod trie;
+
 /// In the place of mio's: a poll that was woken returns at once.
 #[derive(Debug, Default)]
 pub struct Waker {
@@ -62,6 +72,8 @@ impl Waker {
     }
 }
 
+pub use loom::sync::MutexGuard;
+
 /// In the place of parking_lot's.
 #[derive(Debug)]
 pub struct Mutex<T>(loom::sync::Mutex<T>);
@@ -71,7 +83,7 @@ impl<T> Mutex<T> {
         Self(loom::sync::Mutex::new(value))
     }
 
-    pub fn lock(&self) -> loom::sync::MutexGuard<'_, T> {
+    pub fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().expect("no holder panics")
     }
 }
