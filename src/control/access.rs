@@ -3,13 +3,13 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha512};
 
-use super::Prepare;
+use super::{Prepare, secrets};
 use crate::auth::{
     Acl, FileError, FileWarning, Policies, Policy, Users, parse_acl_file, parse_password_file,
 };
@@ -146,9 +146,13 @@ impl Reading<'_> {
         if let Some(done) = self.new.users.get(path) {
             return Some(Arc::clone(&done.value));
         }
-        self.warnings.extend(readers(path));
         let old = self.old.users.get(path);
-        let parsed = self.read(path, "password_file", old, parse_password_file)?;
+        // Hashes can be guessed at leisure by whoever has them.
+        let secret = secrets::read(path).map(|(text, warning)| {
+            self.warnings.extend(warning);
+            text
+        });
+        let parsed = self.read(path, secret, "password_file", old, parse_password_file)?;
         self.new.users.insert(path.into(), parsed.clone());
         Some(parsed.value)
     }
@@ -157,7 +161,8 @@ impl Reading<'_> {
         if let Some(done) = self.new.acls.get(path) {
             return Some(Arc::clone(&done.value));
         }
-        let parsed = self.read(path, "acl_file", self.old.acls.get(path), parse_acl_file)?;
+        let old = self.old.acls.get(path);
+        let parsed = self.read(path, fs::read(path), "acl_file", old, parse_acl_file)?;
         self.new.acls.insert(path.into(), parsed.clone());
         Some(parsed.value)
     }
@@ -165,6 +170,7 @@ impl Reading<'_> {
     fn read<T>(
         &mut self,
         path: &Path,
+        text: io::Result<Vec<u8>>,
         option: &str,
         old: Option<&Parsed<T>>,
         parse: impl FnOnce(&[u8]) -> Result<(T, Vec<FileWarning>), FileError>,
@@ -174,7 +180,7 @@ impl Reading<'_> {
             let (file, option, mend) = (file.clone(), option.into(), mend.into());
             self.mistakes.push(Mistake { file, line, option, what, mend });
         };
-        let text = match fs::read(path) {
+        let text = match text {
             Ok(text) => text,
             Err(error) => {
                 let what = format!("the {option} cannot be read: {error}");
@@ -199,17 +205,6 @@ impl Reading<'_> {
             }
         }
     }
-}
-
-/// Hashes can be guessed at leisure by whoever has them.
-fn readers(path: &Path) -> Option<String> {
-    let mode = fs::metadata(path).ok()?.permissions().mode();
-    let path = path.display();
-    (mode & 0o004 != 0).then(|| {
-        format!(
-            "{path} can be read by every user of this machine. Make it private: chmod 0640 {path}"
-        )
-    })
 }
 
 #[cfg(test)]

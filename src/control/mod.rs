@@ -41,6 +41,7 @@ mod prepare;
 mod pressure;
 mod remote;
 mod run;
+mod secrets;
 mod secure;
 mod service;
 mod socket_file;

@@ -1,6 +1,7 @@
 //! Certificates that change while clients are connected.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use crate::pki::{Authority, Dates, Tls};
 use crate::site::{Kind, Site, secure};
@@ -108,4 +109,25 @@ fn c21_a_removed_ca_is_trusted_no_more() {
             }
         }
     }
+}
+
+#[test]
+fn a_private_key_that_everybody_can_read_is_told_of_once() {
+    let site = Site::start_with(1, |options| options);
+    let key = site.directory.path().join("server.key");
+    let line = format!("{} can be read by every user of this machine", key.display());
+    let told = |count| {
+        let lines = site.broker.log_lines();
+        assert_eq!(lines.iter().filter(|said| said.contains(&line)).count(), count);
+    };
+    // Four listeners have it.
+    site.broker.wait_log(&line);
+    site.broker.reload();
+    told(1);
+    // Said again when it happens again.
+    for mode in [0o600, 0o644] {
+        fs::set_permissions(&key, fs::Permissions::from_mode(mode)).expect("chmod");
+        site.broker.reload();
+    }
+    site.broker.wait_log_lines(&line, 2);
 }

@@ -1,7 +1,10 @@
 //! Rights that change while Clients are connected, or away.
 
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+
 use crate::support::Version::{V5, V311};
-use crate::support::broker::{Broker, each_own_broker};
+use crate::support::broker::{Broker, Options, each_own_broker};
 use crate::support::bytes::{Connect, Will, pubrec};
 use crate::support::client::Client;
 use crate::support::files::Files;
@@ -178,4 +181,34 @@ fn c19_a_retained_message_goes_with_the_right_of_its_publisher() {
             }
         });
     }
+}
+
+#[test]
+fn a_password_file_that_is_exchanged_behind_links_is_read_anew() {
+    // As Kubernetes mounts a secret: `passwd` leads through `..data`, which is exchanged.
+    let (first, second) = (Files::of(&["ann"]), Files::of(&["bob"]));
+    each_own_broker(&Options::default(), |broker| {
+        let at = broker.directory();
+        for (name, files) in [("..1", &first), ("..2", &second)] {
+            fs::create_dir(at.join(name)).expect("a directory");
+            let file = at.join(name).join("passwd");
+            fs::copy(files.path("passwd"), &file).expect("a copy");
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).expect("chmod");
+        }
+        symlink("..1", at.join("..data")).expect("a link");
+        symlink("..data/passwd", at.join("passwd")).expect("a link");
+        let path = at.join("passwd").display().to_string();
+        broker.reconfigure(&Options::default().set("password_file", format!("{path:?}")));
+        let target = at.canonicalize().expect("it is there").join("..1/passwd");
+        broker.wait_log(&format!(
+            "{path} (a link to {}) can be read by every user of this machine",
+            target.display()
+        ));
+        let mut ann = login(broker, V5, "ann", "secret");
+        symlink("..2", at.join("..new")).expect("a link");
+        fs::rename(at.join("..new"), at.join("..data")).expect("exchange them");
+        broker.reload();
+        ann.closed_for(0x98);
+        login(broker, V5, "bob", "secret").ping();
+    });
 }

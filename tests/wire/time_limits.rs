@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::Version::{V5, V311};
-use crate::support::broker::{Options, each_broker};
+use crate::support::broker::{Options, each_broker, each_own_broker};
 use crate::support::bytes::{Connect, PINGREQ, Publish};
 use crate::support::client::{Bystanders, Client};
 use crate::support::{ALL, each_version, fresh, let_pass};
@@ -114,7 +114,8 @@ fn a2_connect_must_come_in_time() {
 
 #[test]
 fn a_connection_that_ended_before_connect_is_forgotten() {
-    each_broker(&Options::default(), |broker| {
+    // Fewer descriptors than connections that end: what is not forgotten uses them up.
+    each_own_broker(&Options::default().descriptors(200), |broker| {
         let mut others = Bystanders::new(broker);
         each_version(&ALL, |version| {
             for _ in 0..200 {
@@ -123,5 +124,7 @@ fn a_connection_that_ended_before_connect_is_forgotten() {
             }
         });
         others.exchange();
+        let connect = |_| Client::connect(broker, V5, &fresh("after"));
+        (0..100).map(connect).collect::<Vec<_>>().iter_mut().for_each(Client::ping);
     });
 }
