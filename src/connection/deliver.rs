@@ -145,6 +145,7 @@ fn deliver_now(
         message: if needed_again { outgoing.message() } else { outgoing.only_message() },
         subscription_ids: target.ids.clone(),
         group: target.group,
+        replay: None,
         qos,
         retain: target.retain,
     };
@@ -186,6 +187,7 @@ fn queue(
         message: outgoing.message(),
         subscription_ids: target.ids,
         group: target.group,
+        replay: session.replay.as_ref().and_then(|replay| replay.newest()),
         qos: limits.qos(outgoing.qos, target.qos),
         retain: target.retain,
     };
@@ -395,8 +397,7 @@ fn send_queued(
     if let Some(replay) = &mut session.replay
         && delivery.message.retain()
     {
-        // It waited in order; nothing is gained by holding it back now.
-        let _ = replay.overtake(delivery.message.topic());
+        replay.overtake_late(delivery.message.topic(), delivery.replay);
     }
     let (qos, payload) = (delivery.qos, delivery.message.payload().len());
     let trace = limits.trace.then(|| delivery.clone());
@@ -495,6 +496,7 @@ pub fn send_retained(
         message: message.clone(),
         subscription_ids: SubscriptionIds::from_one(subscription_id),
         group: 0,
+        replay: None,
         qos,
         retain: true,
     };

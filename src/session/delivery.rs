@@ -1,5 +1,7 @@
 //! One Application Message on its way to one session.
 
+use std::num::NonZeroU32;
+
 use smallvec::SmallVec;
 
 use crate::protocol::{Message, QoS};
@@ -60,6 +62,9 @@ pub struct Delivery {
     /// The shared-subscription group that chose this session; 0 when none did. If the session
     /// ends before it has taken the message, the message goes back to that group.
     pub group: u64,
+    /// The session's newest replay of Retained Messages when this was queued, by
+    /// [`Replay::newest`](super::Replay::newest).
+    pub replay: Option<NonZeroU32>,
     /// QoS to deliver with: the lower of the publisher's and the subscription's.
     pub qos: QoS,
     /// The RETAIN bit to send.

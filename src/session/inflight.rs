@@ -397,7 +397,14 @@ mod tests {
             qos,
             ..MessageInit::default()
         });
-        Delivery { message, subscription_ids: SubscriptionIds::None, group: 0, qos, retain: false }
+        Delivery {
+            message,
+            subscription_ids: SubscriptionIds::None,
+            group: 0,
+            replay: None,
+            qos,
+            retain: false,
+        }
     }
 
     fn resent(window: &mut Inflight, quota: u16) -> Vec<(u16, String)> {

@@ -179,6 +179,7 @@ mod tests {
             }),
             subscription_ids: SubscriptionIds::None,
             group: 0,
+            replay: None,
             qos: QoS::AtLeastOnce,
             retain: false,
         }

@@ -7,10 +7,13 @@
 //! finds under that topic is no newer than what the Client has already seen, so it is skipped:
 //! `overtaken` remembers those topics by hash until the replays end. A subscription made after
 //! the live message is owed what is stored all the same, so the cursors that were there are
-//! remembered with the topic.
+//! remembered with the topic: those that were there when the message came, not when it was sent.
+//! One that waited in the session's queue while a later one of its topic passed it may be older
+//! than what is stored.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasher;
+use std::num::NonZeroU32;
 
 use foldhash::fast::RandomState;
 
@@ -98,6 +101,28 @@ impl Replay {
         true
     }
 
+    /// Names the newest replay, for a message that has to be queued now.
+    pub fn newest(&self) -> Option<NonZeroU32> {
+        // Half of the number is enough, see `overtake_late`; in one replay of four billion it is
+        // zero, and what it has is sent once more than needed.
+        NonZeroU32::new(self.newest as u32)
+    }
+
+    /// A live message that was published with RETAIN has waited in the queue and is sent now;
+    /// `newest` is from when it was queued. It waited in order: nothing is gained by holding it
+    /// back when too many have overtaken.
+    pub fn overtake_late(&mut self, topic: &str, newest: Option<NonZeroU32>) {
+        let Some(newest) = newest else { return };
+        // Replays begun since then; a message doesn't outwait four billion of them.
+        let since = (self.newest as u32).wrapping_sub(newest.get());
+        let newest = self.newest.saturating_sub(since.into());
+        let hash = self.hasher.hash_one(topic);
+        if self.overtaken.len() < OVERTAKEN_MAX || self.overtaken.contains_key(&hash) {
+            let noted = self.overtaken.entry(hash).or_insert(newest);
+            *noted = newest.max(*noted);
+        }
+    }
+
     /// True when a live message of that topic was sent since the replay with this id began.
     pub fn was_overtaken(&self, id: u64, topic: &str) -> bool {
         self.overtaken.get(&self.hasher.hash_one(topic)).is_some_and(|newest| *newest >= id)
@@ -146,5 +171,24 @@ mod tests {
         assert!(!replay.was_overtaken(2, "a/b"));
         assert!(replay.overtake("a/b"));
         assert!(replay.was_overtaken(2, "a/b"));
+    }
+
+    #[test]
+    fn what_was_queued_before_a_replay_began_does_not_overtake_it() {
+        for start in [0, u64::from(u32::MAX) - 1] {
+            let mut replay = Replay::default();
+            let before = replay.newest();
+            replay.start(start + 1, "a/#", QoS::AtLeastOnce, 0);
+            let between = replay.newest();
+            replay.start(start + 3, "+/b", QoS::AtLeastOnce, 0);
+            replay.overtake_late("a/b", before);
+            assert!(!replay.was_overtaken(start + 1, "a/b"));
+            replay.overtake_late("a/b", between);
+            assert!(replay.was_overtaken(start + 1, "a/b"));
+            assert!(!replay.was_overtaken(start + 3, "a/b"));
+            replay.overtake_late("a/b", replay.newest());
+            replay.overtake_late("a/b", between);
+            assert!(replay.was_overtaken(start + 3, "a/b"));
+        }
     }
 }

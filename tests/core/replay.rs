@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::client::{broker, client3, publish3, publishes3, subscribe3};
+use pondhawk::shard::memory::{Memory, Wire};
+
+use crate::client::{broker, client3, packets, publish3, publishes3, subscribe3, subscribed3};
 
 /// Goal: a wildcard subscription gets every Retained Message of every shard, once.
 #[test]
@@ -169,12 +171,46 @@ fn a_later_subscription_is_sent_what_an_earlier_one_was_spared() {
             break;
         }
         of_9.extend(publishes3(&bytes).into_iter().filter(|one| one.0 == "r/9").map(|one| one.1));
-        for (first, body) in crate::client::packets(&bytes) {
-            if first >> 4 == 3 && first & 6 != 0 {
-                let at = 2 + usize::from(body[1]);
-                broker.send(subscriber, &[0x40, 2, body[at], body[at + 1]]);
-            }
-        }
+        acknowledge(&mut broker, subscriber, &bytes);
     }
     assert_eq!(of_9, ["new", "new"], "once live, once for the second subscription");
+}
+
+/// Acknowledges each PUBLISH at QoS 1 among these bytes.
+fn acknowledge(broker: &mut Memory, subscriber: Wire, bytes: &[u8]) {
+    for (first, body) in packets(bytes) {
+        if first >> 4 == 3 && first & 6 != 0 {
+            let at = 2 + usize::from(body[1]);
+            broker.send(subscriber, &[0x40, 2, body[at], body[at + 1]]);
+        }
+    }
+}
+
+/// Goal: a message that waited in the queue since before the subscription was made, and that a
+/// later one of its topic has passed meanwhile, does not count as newer than what is stored.
+#[test]
+fn an_older_message_from_the_queue_does_not_hide_the_retained_one() {
+    let mut broker = broker(1);
+    let publisher = client3(&mut broker, 0, "publisher");
+    broker.send(publisher, &publish3("first", 1, true, 1, b"kept"));
+    let subscriber = client3(&mut broker, 0, "subscriber");
+    subscribed3(&mut broker, subscriber, "+/#", 1);
+    for n in 0..20 {
+        broker.send(publisher, &publish3("filling", 1, false, n + 2, b"f"));
+    }
+    broker.settle();
+    let held = broker.receive(subscriber); // The window is closed now.
+    broker.send(publisher, &publish3("t", 1, true, 30, b"old")); // Waits in the queue.
+    broker.send(publisher, &publish3("t", 0, true, 0, b"new")); // Does not wait.
+    broker.send(subscriber, &subscribe3("first", 1)); // Its replay waits for the window.
+    broker.send(subscriber, &subscribe3("t", 0));
+    let mut of_t = Vec::new();
+    let mut bytes = held;
+    while !bytes.is_empty() {
+        of_t.extend(publishes3(&bytes).into_iter().filter(|one| one.0 == "t").map(|one| one.1));
+        acknowledge(&mut broker, subscriber, &bytes);
+        broker.settle();
+        bytes = broker.receive(subscriber);
+    }
+    assert_eq!(of_t, ["new", "old", "new"], "twice live, once for the subscription");
 }
