@@ -96,6 +96,11 @@ impl Queue {
     /// it the oldest ones, make room.
     pub fn enqueue(&mut self, delivery: Delivery, now_ms: u64, limits: QueueLimits) -> Enqueued {
         let mut enqueued = Enqueued::default();
+        #[cfg(feature = "canary")]
+        let limits = match crate::util::canary::Canary::NoByteLimit.sings() {
+            true => QueueLimits { room: Limits { bytes: 0, ..limits.room }, ..limits },
+            false => limits,
+        };
         self.ring.set_limits(limits.room);
         let bytes = delivery.message.footprint();
         let expiry_ms = delivery.message.expires_at_ms().unwrap_or(u64::MAX);

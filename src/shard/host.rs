@@ -127,9 +127,10 @@ impl Host for Core {
         let Some(reference) = removed else { return false };
         if let Some(session) = self.sessions.get_mut(session) {
             session.forget(reference);
-            if group.is_none()
-                && let Some(replay) = &mut session.replay
-            {
+            let replays = group.is_none();
+            #[cfg(feature = "canary")]
+            let replays = replays && !crate::util::canary::Canary::ReplayGoesOn.sings();
+            if replays && let Some(replay) = &mut session.replay {
                 replay.cancel(filter);
             }
         }

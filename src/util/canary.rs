@@ -28,11 +28,15 @@ pub enum Canary {
     SecondCopyAtQos2,
     /// A Will is published without its delay.
     HastyWill,
+    /// Retained Messages go on coming after UNSUBACK.
+    ReplayGoesOn,
+    /// The limit in bytes of a queue is not looked at.
+    NoByteLimit,
 }
 
 impl Canary {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::LostWake,
         Self::ReusedPacketId,
         Self::ForgottenRequeue,
@@ -43,6 +47,8 @@ impl Canary {
         Self::GroupMessageNotReturned,
         Self::SecondCopyAtQos2,
         Self::HastyWill,
+        Self::ReplayGoesOn,
+        Self::NoByteLimit,
     ];
 
     /// Whether this one sings on this thread.

@@ -12,8 +12,12 @@ pub struct Line {
     pub spec: ConnectSpec,
     /// Encoded and not yet under way.
     pub out: VecDeque<u8>,
-    /// Packets sent and not yet handled by the broker, oldest first.
-    pub sent: VecDeque<Sent>,
+    /// Packets sent and not yet handled by the broker, oldest first, with their sizes.
+    pub sent: VecDeque<(Sent, usize)>,
+    /// Bytes of those that it has handled.
+    pub handled: usize,
+    /// Bytes of the largest packet sent.
+    pub largest: usize,
     /// Reads the broker's side where it leaves the broker.
     pub reader: Reader,
     /// What the broker said, with the offset of its end, until the Client has read so far.
@@ -69,6 +73,8 @@ impl Line {
             spec,
             out: VecDeque::new(),
             sent: VecDeque::new(),
+            handled: 0,
+            largest: 0,
             reader: Reader::default(),
             said: VecDeque::new(),
             read: 0,
@@ -89,8 +95,17 @@ impl Line {
             return;
         }
         self.said_disconnect = matches!(sent, Sent::Disconnect { .. });
-        self.out.extend(encode(client_id, self.spec.level, &sent, naming));
-        self.sent.push_back(sent);
+        let bytes = encode(client_id, self.spec.level, &sent, naming);
+        self.largest = self.largest.max(bytes.len());
+        self.sent.push_back((sent, bytes.len()));
+        self.out.extend(bytes);
+    }
+
+    /// The broker has handled the oldest packet.
+    pub fn pop_sent(&mut self) -> Option<Sent> {
+        let (sent, size) = self.sent.pop_front()?;
+        self.handled += size;
+        Some(sent)
     }
 
     /// The packets that the Client has read when it has read `bytes` more.

@@ -4,10 +4,11 @@
 //!
 //! - [`plan`] draws from the seed what this run is made of: options, features, probabilities, and
 //!   the list of operations. The list is data, so a failing one can be shortened.
-//! - [`world`] is the network and the shards' event loops, [`client`] the Clients, in bytes written
-//!   by hand.
+//! - [`world`] is the network and the shards' event loops, with the state in [`socket`];
+//!   [`client`] the Clients, in bytes written by hand.
 //! - [`model`] is the specification as plain, slow code.
-//! - [`run`] carries the operations out and asks the model at each step; [`shrink`] shortens a
+//! - [`run`] carries the operations out and asks the model at each step; [`memory`] checks what
+//!   the broker holds after each turn, [`ending`] what is left in the end; [`shrink`] shortens a
 //!   failing history; [`report`] sums up.
 //!
 //! tests/README.md says how to run it for hours and how to replay a seed.
@@ -21,12 +22,14 @@ mod support;
 mod canaries;
 mod client;
 mod ending;
+mod memory;
 mod model;
 mod packet;
 mod plan;
 mod report;
 mod run;
 mod shrink;
+mod socket;
 mod spec;
 mod tests;
 mod world;

@@ -4,7 +4,7 @@
 //! large, so that some runs are all takeovers and others have none.
 
 use pondhawk::config::table::Listener;
-use pondhawk::config::{Config, QueueFullPolicy, Runtime, SharedStrategy};
+use pondhawk::config::{Config, QueueFullPolicy, Runtime, SharedStrategy, UNLIMITED};
 use pondhawk::util::Rng;
 
 use crate::spec::{ConnectSpec, NEVER, PublishSpec, SubSpec, WillSpec};
@@ -204,6 +204,8 @@ fn config(rng: &mut Rng, shards: usize) -> Runtime {
     let mut config = config.compile(shards);
     config.shards = shards;
     config.session.queued_messages = pick(&[3, 10, 1000, 1000]);
+    config.session.queued_bytes = pick(&[300, 2_000, UNLIMITED, UNLIMITED, UNLIMITED]);
+    config.session.inflight_bytes = pick(&[150, 1_000, UNLIMITED, UNLIMITED, UNLIMITED]);
     config.session.inflight_messages = pick(&[1, 2, 5, 20, 20]) as u16;
     config.session.queue_qos0 = pick(&[0, 0, 1]) == 1;
     config.session.qos0_buffer_bytes = pick(&[0, 200, 1 << 20]);
@@ -229,9 +231,21 @@ fn config(rng: &mut Rng, shards: usize) -> Runtime {
     config
 }
 
+/// In some runs connections last, so that more comes of what is said on them.
+fn calm(rng: &mut Rng, mut weights: Vec<(Kind, u64)>) -> Vec<(Kind, u64)> {
+    if rng.below(3) == 0 {
+        for (kind, weight) in &mut weights {
+            if matches!(kind, Kind::Connect | Kind::Cut | Kind::Disconnect) {
+                *weight = weight.div_ceil(10);
+            }
+        }
+    }
+    weights
+}
+
 impl Draw {
     fn new(mut rng: Rng, shards: usize, clients: usize) -> Self {
-        let weights = WEIGHTS
+        let weights: Vec<(Kind, u64)> = WEIGHTS
             .iter()
             .map(|(kind, weight)| {
                 let factor = [0, 1, 2, 2, 4, 10][rng.below(6) as usize];
@@ -240,6 +254,7 @@ impl Draw {
                 (*kind, weight * if vital { factor.max(1) } else { factor })
             })
             .collect();
+        let weights = calm(&mut rng, weights);
         let mut yes = |of: u64| rng.below(of) == 0;
         let (expiries, small, groups, keep_alive) = (yes(3), yes(2), yes(2), yes(4));
         let retain = [0, 10, 10, 60][rng.below(4) as usize];

@@ -53,6 +53,8 @@ pub struct Run {
     pub totals: Totals,
     /// What the witness, the last of the Clients, was sent.
     pub seen: Vec<Delivery>,
+    /// Connections that end in this step, for a reason that is not known yet.
+    ending: Vec<usize>,
     /// Of everything that went over the wire.
     trace: u64,
     /// Prints what happens; `POND_SIM_TRACE`.
@@ -70,6 +72,7 @@ impl Run {
             lines: Vec::new(),
             totals: Totals { seeds: 1, ..Totals::default() },
             seen: Vec::new(),
+            ending: Vec::new(),
             trace: plan.seed,
             loud: std::env::var_os("POND_SIM_TRACE").is_some(),
             plan,
@@ -109,7 +112,7 @@ impl Run {
             counters.dropped(DropReason::QueueFull) + counters.dropped(DropReason::QueueOldest);
         faults.expiries = value("sessions_expired") + counters.dropped(DropReason::Expired);
         faults.wills = value("wills_sent");
-        faults.moves = value("connections_opened") - self.world.sockets.len() as u64;
+        faults.moves = self.world.moved;
         self.totals.bytes_in = self.world.bytes_in;
         self.totals.publications = self.model.publications.len() as u64;
     }
@@ -248,6 +251,9 @@ impl Run {
             return count; // Left behind; nobody looks at what it says.
         }
         for said in heard {
+            if self.lines[line].gives_up {
+                break;
+            }
             let said = self.for_client(line, said);
             self.clients[number].heard(&mut self.lines[line], said);
         }
@@ -293,7 +299,9 @@ impl Run {
         }
         self.totals.turns += 1;
         let began = self.model.tick();
-        (self.model.turn_began, self.model.turn_shard) = (began, shard);
+        self.model.turn_shard = shard;
+        (self.model.turn_began, self.model.step_began) = (began, began);
+        let blocked = self.blocked_output(shard);
         let (events, emptied) = self.world.turn(shard);
         for event in events {
             self.hear(shard, event);
@@ -301,13 +309,15 @@ impl Run {
         let ended = self.model.tick();
         self.model.turns.had(shard, began, ended, emptied);
         self.model.last_turn_ms[shard] = self.model.now_ms;
+        self.check_memory(shard, &blocked);
     }
 
     fn hear(&mut self, shard: usize, event: Event) {
         match event {
             Event::Handled { socket, packets } => {
+                self.model.begin_step();
                 for _ in 0..packets {
-                    let sent = self.lines[socket].sent.pop_front();
+                    let sent = self.lines[socket].pop_sent();
                     let sent = sent.expect("the broker counts packets that were not sent");
                     if self.loud {
                         println!("shard {shard} connection {socket}: {sent:?}");
@@ -316,6 +326,12 @@ impl Run {
                 }
             }
             Event::Timed { expired, wills } => self.model.check_due(expired, wills),
+            Event::Step => {
+                for socket in std::mem::take(&mut self.ending) {
+                    assert!(self.ends(socket), "connection {socket} was closed for no reason");
+                }
+                self.model.end_step();
+            }
             Event::Wrote { socket, bytes } => self.wrote(socket, &bytes),
             Event::Ending { socket } => self.ending(socket),
             Event::Closed { socket, lost } => {
@@ -369,7 +385,6 @@ impl Run {
     /// The broker ends a connection: by the Client's wish, because it is gone, or for a reason
     /// that the model knows.
     fn ending(&mut self, socket: usize) {
-        let heard_ms = self.world.sockets[socket].heard_ms;
         let state = &self.model.lines[socket];
         if !state.bound {
             let connected = state.session.is_some();
@@ -378,11 +393,22 @@ impl Run {
             assert!(known, "connection {socket} was closed before CONNECT for no reason");
             return;
         }
-        let reason = self.model.reason_to_close(socket, heard_ms);
-        let known = reason.is_some() || self.lines[socket].left;
-        assert!(known, "connection {socket} was closed for no reason");
-        self.model.lines[socket].goodbyes.extend(reason);
+        if !self.ends(socket) {
+            // By what another connection's end has brought, perhaps, which is still to be told.
+            self.ending.push(socket);
+        }
+    }
+
+    /// The session loses its connection, if there is a reason for that.
+    fn ends(&mut self, socket: usize) -> bool {
+        let heard_ms = self.world.sockets[socket].heard_ms;
+        let reasons = self.model.reasons_to_close(socket, heard_ms);
+        if reasons.is_empty() && !self.lines[socket].left {
+            return false;
+        }
+        self.model.lines[socket].goodbyes.extend(reasons);
         self.model.unbound(socket, true);
+        true
     }
 
     /// Turns of all shards until none has anything to do. True if any had.

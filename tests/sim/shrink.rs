@@ -34,9 +34,18 @@ fn keep_panics() {
 
 /// Runs a plan; what it panicked with, if it did.
 pub fn attempt(plan: Plan) -> Result<(Totals, u64), String> {
+    caught(|| Run::all(plan))
+}
+
+/// Draws the plan of a seed and runs it, whatever fails.
+pub fn attempt_seed(seed: u64) -> Result<(Totals, u64), String> {
+    caught(|| Run::all(Plan::draw(seed)))
+}
+
+fn caught(run: impl FnOnce() -> (Totals, u64)) -> Result<(Totals, u64), String> {
     keep_panics();
     SAID.set(Some(None));
-    let result = catch_unwind(AssertUnwindSafe(|| Run::all(plan)));
+    let result = catch_unwind(AssertUnwindSafe(run));
     let said = SAID.take().flatten();
     result.map_err(|_| said.unwrap_or_else(|| "it panicked".into()))
 }

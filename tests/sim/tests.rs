@@ -1,11 +1,12 @@
 //! The tests: a short run for the gate, runs of any length, the same seed twice, one seed again.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use crate::plan::Plan;
 use crate::report::processor_seconds;
 use crate::run::Totals;
-use crate::shrink::{attempt, describe, shorten};
+use crate::shrink::{attempt, attempt_seed, describe, shorten};
 
 /// Seeds of the short run. They are the same every time: a failure there is a change's.
 const SHORT: std::ops::Range<u64> = 0..1_500;
@@ -71,12 +72,20 @@ fn replay() {
 fn survey() {
     let from = number("POND_SIM_FROM").unwrap_or(0);
     let mut places: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    let mut totals = Totals::default();
+    let mut told = Told::now();
     for seed in from..from + number("POND_SIM_SEEDS").unwrap_or(1_000) {
-        if let Err(failure) = attempt(Plan::draw(seed)) {
-            let place = failure.lines().next().unwrap_or_default().to_owned();
-            places.entry(place).or_default().push(seed);
+        match attempt_seed(seed) {
+            Ok((ran, _)) => totals.add(&ran),
+            Err(failure) => {
+                let place = failure.lines().next().unwrap_or_default().to_owned();
+                println!("seed {seed}: {}", failure.lines().take(2).collect::<Vec<_>>().join(" "));
+                places.entry(place).or_default().push(seed);
+            }
         }
+        told.every_few_minutes(from, seed, &totals);
     }
+    totals.print();
     for (place, seeds) in &places {
         println!("{} seeds: {place}: {:?}", seeds.len(), &seeds[..seeds.len().min(8)]);
     }
@@ -92,10 +101,29 @@ fn night() {
     let mut seed = number("POND_SIM_FROM").unwrap_or(1_000_000_000);
     let mut totals = Totals::default();
     let first = seed;
+    let mut told = Told::now();
     while processor_seconds() < seconds {
         totals.add(&run(seed));
+        told.every_few_minutes(first, seed, &totals);
         seed += 1;
     }
     println!("seeds {first} to {}", seed - 1);
     totals.print();
+}
+
+/// Tells of a long run now and then, so that one that is cut short has shown something.
+struct Told(Instant);
+
+impl Told {
+    fn now() -> Self {
+        Self(Instant::now())
+    }
+
+    fn every_few_minutes(&mut self, first: u64, last: u64, totals: &Totals) {
+        if self.0.elapsed() >= Duration::from_secs(120) {
+            self.0 = Instant::now();
+            print!("so far, seeds {first} to {last}: ");
+            totals.print();
+        }
+    }
 }

@@ -2,7 +2,6 @@
 //! broker in production. Edge-triggered readiness, sleeping shards that only a wake rouses,
 //! budgets, connections held back while a mailbox is full.
 
-use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 
@@ -11,8 +10,9 @@ use pondhawk::auth::Methods;
 use pondhawk::config::{ListenerRuntime, Runtime};
 use pondhawk::metrics::{ShardMetrics, Snapshot};
 use pondhawk::shard::{Adopt, Command, Served, Settings, Shard, Shared};
-use pondhawk::sync::Batches;
-use pondhawk::util::{Key, Now};
+use pondhawk::util::Now;
+
+use crate::socket::{Loop, Ready, Socket};
 
 /// Something that a turn did, in the order in which it was done.
 #[derive(Debug)]
@@ -30,54 +30,9 @@ pub enum Event {
     /// The turn's timers have run: sessions that have expired and Wills that were published, in
     /// all.
     Timed { expired: u64, wills: u64 },
-}
-
-/// The broker's end of a connection.
-#[derive(Debug)]
-pub struct Socket {
-    pub shard: usize,
-    key: Key,
-    /// On its way between shards.
-    moving: bool,
-    /// Arrived and not read by the broker.
-    inbox: VecDeque<u8>,
-    eof: bool,
-    /// The connection was reset: reading and writing fail.
-    reset: bool,
-    /// Written by the broker and not read by the Client.
-    pub outbox: VecDeque<u8>,
-    /// How much the outbox takes.
-    room: usize,
-    readable: bool,
-    hangup: bool,
-    unfinished: bool,
-    queued: bool,
-    blocked: bool,
-    ending: bool,
-    pub closed: bool,
-    /// When bytes of it were last handled, monotonic ms.
-    pub heard_ms: u64,
-}
-
-/// A shard's event loop.
-struct Loop {
-    /// The socket of each link, by its index.
-    sockets: Vec<Option<usize>>,
-    mail: Option<Batches<Command>>,
-    batch: std::vec::IntoIter<Command>,
-    /// What the kernel has to say.
-    events: VecDeque<Ready>,
-    run: VecDeque<usize>,
-    held_back: Vec<usize>,
-    congested: bool,
-    work_left: bool,
-    asleep: bool,
-}
-
-#[derive(Clone, Copy)]
-enum Ready {
-    Read(usize),
-    Write(usize),
+    /// A command, a piece of input or the timers are done with; in which order the connections
+    /// and sessions that ended by it did so cannot be seen.
+    Step,
 }
 
 /// See the module's documentation.
@@ -92,6 +47,8 @@ pub struct World {
     mailbox_budget: usize,
     /// Turns that found a full mailbox elsewhere and held a connection back.
     pub held_back: u64,
+    /// Connections that went from one shard to another.
+    pub moved: u64,
     /// Bytes handed to the broker.
     pub bytes_in: u64,
     events: Vec<Event>,
@@ -128,6 +85,7 @@ impl World {
             read_bytes: config.turn.read_bytes,
             mailbox_budget,
             held_back: 0,
+            moved: 0,
             bytes_in: 0,
             events: Vec::new(),
             shared,
@@ -139,6 +97,11 @@ impl World {
         let mut sum = Snapshot::zero();
         self.shared.metrics.iter().for_each(|one| sum.merge(&one.snapshot()));
         sum
+    }
+
+    /// One gauge, all shards together.
+    pub fn gauge(&self, of: impl Fn(&ShardMetrics) -> i64) -> i64 {
+        self.shared.metrics.iter().map(of).sum()
     }
 
     pub fn shared(&self) -> &Shared {
@@ -241,8 +204,15 @@ impl World {
     pub fn forgotten(&self) -> Option<usize> {
         self.sockets.iter().position(|end| {
             let unread = !end.inbox.is_empty() || (end.eof && !end.ending);
-            !end.closed && !end.moving && (unread || end.unfinished)
+            let waits = self.shards[end.shard].is_backed_up(end.key);
+            !end.closed && !end.moving && !waits && (unread || end.unfinished)
         })
+    }
+
+    /// Whether the broker has found that the connection takes no more for now.
+    pub fn is_blocked(&self, socket: usize) -> bool {
+        let end = &self.sockets[socket];
+        end.blocked && !end.closed && !end.moving
     }
 
     /// Unsent output of a connection that the broker holds.
@@ -269,11 +239,11 @@ impl World {
         self.dispatch(shard);
         let queue_left = self.run_queue(shard);
         self.shards[shard].timers();
-        self.note_endings(shard);
+        self.find_endings(shard);
         let sum = |of: fn(&ShardMetrics) -> u64| self.shared.metrics.iter().map(of).sum();
         let expired = sum(|metrics| metrics.sessions_expired.get());
         let wills = sum(|metrics| metrics.wills_sent.get());
-        self.events.push(Event::Timed { expired, wills });
+        self.events.extend([Event::Timed { expired, wills }, Event::Step]);
         self.flush(shard);
         self.shards[shard].end_turn();
         self.shards[shard].take_events();
@@ -379,6 +349,10 @@ impl World {
         if link.blocked {
             link.blocked = false;
             self.flush_one(socket);
+            let end = &self.sockets[socket];
+            if !end.closed && (end.readable || end.unfinished) {
+                self.enqueue(socket);
+            }
         }
     }
 
@@ -395,8 +369,11 @@ impl World {
     }
 
     fn serve(&mut self, socket: usize) {
+        let (shard, key) = (self.sockets[socket].shard, self.sockets[socket].key);
+        if self.shards[shard].is_backed_up(key) {
+            return; // Until its Client takes more: see `writable`.
+        }
         if std::mem::take(&mut self.sockets[socket].unfinished) {
-            let (shard, key) = (self.sockets[socket].shard, self.sockets[socket].key);
             let before = self.handled(shard);
             let served = self.shards[shard].resume(key);
             if !self.after(socket, before, served) {
@@ -431,6 +408,7 @@ impl World {
         let drained = count < self.read_bytes && !end.hangup;
         end.readable = !drained;
         end.heard_ms = self.now.mono_ms;
+        end.read += count;
         self.bytes_in += count as u64;
         let before = self.handled(shard);
         let served = self.shards[shard].bytes(key, &bytes);
@@ -485,20 +463,30 @@ impl World {
         let Some(parked) = self.shards[shard].park(key) else { return };
         self.loops[shard].sockets[key.index as usize] = None;
         self.sockets[socket].moving = true;
+        self.moved += 1;
         let adopt = Adopt { parked, wire: Box::new(socket) };
         self.shards[shard].send(to, Command::Adopt(Box::new(adopt)));
     }
 
-    /// Reports the connections of a shard that have begun to end.
+    /// Reports the connections of a shard that have begun to end in this step.
     fn note_endings(&mut self, shard: usize) {
+        if self.find_endings(shard) {
+            self.events.push(Event::Step);
+        }
+    }
+
+    fn find_endings(&mut self, shard: usize) -> bool {
+        let mut any = false;
         for index in 0..self.loops[shard].sockets.len() {
             let Some(socket) = self.loops[shard].sockets[index] else { continue };
             let key = self.sockets[socket].key;
             let closing = self.shards[shard].link(key).is_none_or(|link| link.closing);
             if closing && !std::mem::replace(&mut self.sockets[socket].ending, true) {
                 self.events.push(Event::Ending { socket });
+                any = true;
             }
         }
+        any
     }
 
     fn flush(&mut self, shard: usize) {
@@ -562,52 +550,5 @@ impl World {
         } else if empty {
             self.shards[shard].drained(key);
         }
-    }
-}
-
-impl Socket {
-    fn new(shard: usize, key: Key, now_ms: u64) -> Self {
-        Self {
-            shard,
-            key,
-            moving: false,
-            inbox: VecDeque::new(),
-            eof: false,
-            reset: false,
-            outbox: VecDeque::new(),
-            room: usize::MAX,
-            readable: false,
-            hangup: false,
-            unfinished: false,
-            queued: false,
-            blocked: false,
-            ending: false,
-            closed: false,
-            heard_ms: now_ms,
-        }
-    }
-}
-
-impl Loop {
-    fn new() -> Self {
-        Self {
-            sockets: Vec::new(),
-            mail: None,
-            batch: Vec::new().into_iter(),
-            events: VecDeque::new(),
-            run: VecDeque::new(),
-            held_back: Vec::new(),
-            congested: false,
-            work_left: true,
-            asleep: false,
-        }
-    }
-
-    fn seat(&mut self, key: Key, socket: usize) {
-        let index = key.index as usize;
-        if self.sockets.len() <= index {
-            self.sockets.resize(index + 1, None);
-        }
-        self.sockets[index] = Some(socket);
     }
 }

@@ -8,7 +8,7 @@ use super::filter::matches;
 use super::ledger::Item;
 use super::lifetime::Due;
 use super::publication::Publication;
-use super::session::{Claim, Session, Subscription};
+use super::session::{Claim, Load, Session, Subscription};
 use super::time::{Moment, Spans, Turns};
 use crate::spec::{ConnectSpec, PublishSpec, Sent, SubSpec};
 
@@ -36,6 +36,9 @@ pub struct LineState {
     pub acks: VecDeque<Owed>,
     /// All other answers, in order.
     pub answers: VecDeque<Owed>,
+    /// Topic Filters, not shared, of each UNSUBSCRIBE whose UNSUBACK is owed, and when it was
+    /// handled.
+    pub unsubscribed: VecDeque<(Moment, Vec<String>)>,
     /// Its session was there before.
     pub resumed: bool,
     /// Reason Codes that its DISCONNECT may have.
@@ -51,6 +54,9 @@ pub struct Model {
     pub now_ms: u64,
     pub turn_began: Moment,
     pub turn_shard: usize,
+    pub step_began: Moment,
+    /// Publications of Wills in this step: where in it each stood is not known.
+    pub step_wills: Vec<usize>,
     /// When each shard had its turn before, monotonic ms: what is written now may have been
     /// encoded then.
     pub last_turn_ms: Vec<u64>,
@@ -78,6 +84,8 @@ impl Model {
             now_ms,
             turn_began: 0,
             turn_shard: 0,
+            step_began: 0,
+            step_wills: Vec::new(),
             last_turn_ms: vec![now_ms; shards],
             publications: Vec::new(),
             by_mid: BTreeMap::new(),
@@ -106,6 +114,7 @@ impl Model {
             connack: None,
             acks: VecDeque::new(),
             answers: VecDeque::new(),
+            unsubscribed: VecDeque::new(),
             resumed: false,
             goodbyes: Vec::new(),
             said_goodbye: false,
@@ -148,6 +157,9 @@ impl Model {
                 let codes =
                     filters.iter().map(|spec| self.unsubscribe(session, spec, at)).collect();
                 self.answer(line, 0xB0, *id, codes);
+                let own = filters.iter().filter(|one| one.group.is_none());
+                let own = own.map(|one| one.filter.clone()).collect();
+                self.lines[line].unsubscribed.push_back((at, own));
             }
             Sent::Pingreq => self.answer(line, 0xD0, 0, Vec::new()),
             Sent::Disconnect { reason, expiry_s } => {
@@ -211,7 +223,7 @@ impl Model {
             if session.ended.is_none() {
                 let count = owed_copies(&self.rules, own, session, &message, at);
                 if count > 0 {
-                    session.add_backlog(count, at);
+                    session.add_backlog(Load::of(count, message.cost()), at);
                 }
             }
         }
@@ -221,6 +233,7 @@ impl Model {
 
     fn ended_exchange(&mut self, session: usize, id: u16, qos: u8) {
         let at = self.moment;
+        let by_mid = &self.by_mid;
         let session = &mut self.sessions[session];
         let ends = |one: &super::session::Exchange| {
             one.id == id && one.qos == qos && (qos == 1 || one.released)
@@ -229,7 +242,8 @@ impl Model {
         let exchange = session.exchanges.remove(index);
         session.resend.retain(|one| *one != id);
         if !exchange.replayed {
-            session.add_backlog(-1, at);
+            let cost = self.publications[by_mid[&exchange.mid][0]].cost();
+            session.add_backlog(Load::of(-1, cost), at);
         }
     }
 
@@ -269,7 +283,7 @@ impl Model {
                 id,
                 from: at,
                 until: None,
-                served: BTreeSet::new(),
+                closed: false,
                 overtaken: BTreeSet::new(),
             });
         }
@@ -281,10 +295,12 @@ impl Model {
         let under_way = self.publications.iter().rev().take(200);
         let met = under_way.filter(|message| {
             matches(&fresh.spec.filter, &message.topic)
-                && self.settled(message, fresh.spec.group.is_some()) >= fresh.from
+                && (self.settled(message, fresh.spec.group.is_some()) >= fresh.from
+                    || fresh.spec.group.is_some() && self.came_back(message) > 0)
         });
-        let count = met.count() as i64;
-        self.sessions[session].add_backlog(count, fresh.from);
+        let costs: Vec<usize> = met.map(Publication::cost).collect();
+        let load = Load { messages: costs.len() as i64, bytes: costs.iter().sum::<usize>() as i64 };
+        self.sessions[session].add_backlog(load, fresh.from);
     }
 
     fn unsubscribe(&mut self, session: usize, spec: &SubSpec, at: Moment) -> u8 {
@@ -302,11 +318,15 @@ impl Model {
     pub fn queues_are_empty(&mut self, written: &[usize]) {
         let at = self.moment;
         for session in self.sessions.iter_mut().filter(|one| one.ended.is_none()) {
-            if session.line.is_some_and(|line| !written.contains(&line)) {
+            if session.hidden || session.line.is_some_and(|line| !written.contains(&line)) {
                 continue;
             }
-            let open = session.exchanges.iter().filter(|one| !one.replayed).count() as i64;
-            session.add_backlog(open - session.backlog, at);
+            let open = session.exchanges.iter().filter(|one| !one.replayed);
+            let costs: Vec<usize> =
+                open.map(|one| self.publications[self.by_mid[&one.mid][0]].cost()).collect();
+            let bytes = costs.iter().sum::<usize>() as i64;
+            session.add_backlog(session.backlog.less(), at);
+            session.add_backlog(Load { messages: costs.len() as i64, bytes }, at);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::broker::Model;
 use super::publication::Publication;
-use super::session::{Exchange, Subscription};
+use super::session::{Exchange, Load, Subscription};
 use crate::packet::Delivery;
 
 /// What a PUBLISH was found to be.
@@ -76,7 +76,7 @@ impl Model {
             self.open_exchange(own, line, mid, &copy, delivery);
         } else if self.rules.session.queue_qos0 && !copy.replayed {
             let at = self.moment;
-            self.sessions[own].add_backlog(-1, at);
+            self.sessions[own].add_backlog(Load::of(-1, message.cost()), at);
         }
     }
 
@@ -191,6 +191,7 @@ impl Model {
         assert!(taken.is_none(), "identifier {} is in use by {taken:?}", delivery.id);
         let waits = &self.sessions[own].resend;
         assert!(waits.is_empty(), "newer than what is to be sent again: {delivery:?}, {waits:?}");
+        self.sessions[own].hidden &= delivery.dup;
     }
 
     /// Which of the message's publications this is, and for which subscriptions.
@@ -199,7 +200,7 @@ impl Model {
         let copies = self.sessions[own].copies.get(&mid).map_or(0, |count| *count);
         let (direct, grouped) = (self.allowed_direct(own, mid), self.allowed_grouped(own, mid));
         let mut copies = copies;
-        if copies >= direct + grouped && !delivery.retain {
+        if copies >= direct + grouped && !self.may_be_replay(own, mid, delivery, v5) {
             copies -= self.reinterpret(own, mid);
         }
         let live = copies < direct + grouped
@@ -211,27 +212,46 @@ impl Model {
                  {delivery:?}"
             );
             let index = *indexes.last().expect("never empty");
-            self.check_replay(own, index, delivery);
+            self.check_replay(own, index, delivery, v5);
             return Copy { index, again: false, grouped: false, replayed: true, ambiguous: false };
         }
         *self.sessions[own].copies.entry(mid).or_insert(0) += 1;
         let fits = |index: &&usize| self.fits_live(own, **index, delivery, v5);
         let index = *indexes.iter().find(fits).expect("one fits");
-        let claim = if delivery.retain { self.claim_for(own, index, delivery) } else { None };
-        if let Some(claim) = claim {
-            self.sessions[own].ambiguous.entry(mid).or_default().push(claim);
-        }
-        let ambiguous = claim.is_some();
+        let ambiguous = delivery.retain && self.note_ambiguous(own, index, delivery, v5);
         Copy { index, again: false, grouped: direct == 0, replayed: false, ambiguous }
     }
 
-    /// A copy with RETAIN that was taken for a live one turns out to have answered a claim. How
-    /// many copies that makes fewer.
+    /// A copy with RETAIN that is taken for a live one: whether it may have answered a claim.
+    fn note_ambiguous(&mut self, own: usize, index: usize, delivery: &Delivery, v5: bool) -> bool {
+        let claims = self.claims_for(own, index, delivery, v5);
+        let mid = self.publications[index].mid;
+        let session = &mut self.sessions[own];
+        let may = session.may_answer(&delivery.topic, &claims);
+        if may {
+            session.ambiguous.entry(mid).or_default().push(claims);
+        }
+        may
+    }
+
+    fn may_be_replay(&self, own: usize, mid: u32, delivery: &Delivery, v5: bool) -> bool {
+        let index = *self.by_mid[&mid].last().expect("never empty");
+        delivery.retain && {
+            let claims = self.claims_for(own, index, delivery, v5);
+            self.sessions[own].may_answer(&delivery.topic, &claims)
+        }
+    }
+
+    /// A copy that was taken for a live one turns out to have answered a claim. How many copies
+    /// that makes fewer.
     fn reinterpret(&mut self, own: usize, mid: u32) -> u32 {
         let topic = self.publications[self.by_mid[&mid][0]].topic.clone();
         let session = &mut self.sessions[own];
-        let Some(claim) = session.ambiguous.get_mut(&mid).and_then(Vec::pop) else { return 0 };
-        session.claims[claim].served.insert(topic);
+        let ambiguous = session.ambiguous.get(&mid).map_or(&[][..], Vec::as_slice);
+        let found = ambiguous.iter().rposition(|claims| session.may_answer(&topic, claims));
+        let Some(at) = found else { return 0 };
+        let claims = session.ambiguous.get_mut(&mid).map(|claims| claims.remove(at));
+        session.replays.entry(topic).or_default().extend(claims);
         if let Some(copies) = session.copies.get_mut(&mid) {
             *copies -= 1;
         }
@@ -333,6 +353,9 @@ impl Model {
         let window = self.rules.session.inflight_messages;
         let quota = if v5 { quota.min(window) } else { window };
         let at = self.moment;
+        if !copy.again && !delivery.dup {
+            self.check_bytes_in_flight(own, mid);
+        }
         let session = &mut self.sessions[own];
         if let Some(exchange) = session.exchange(delivery.id) {
             (exchange.line, exchange.at) = (line, at);
@@ -351,6 +374,21 @@ impl Model {
         }
         let open = session.exchanges.iter().filter(|one| one.line == line).count();
         assert!(open <= usize::from(quota), "{open} in flight, {quota} allowed [MQTT-3.3.4-9]");
+    }
+}
+
+impl Model {
+    /// A new message goes only while the window has room for its bytes, or alone.
+    fn check_bytes_in_flight(&self, own: usize, mid: u32) {
+        let size = |mid: u32| self.publications[self.by_mid[&mid][0]].size as u64;
+        let open = self.sessions[own].exchanges.iter().filter(|one| !one.released);
+        let held: u64 = open.map(|one| size(one.mid)).sum();
+        let limit = self.rules.session.inflight_bytes;
+        assert!(
+            held == 0 || held + size(mid) <= limit,
+            "{held} bytes in flight, {} more and a limit of {limit}",
+            size(mid)
+        );
     }
 }
 

@@ -1,7 +1,7 @@
 //! The final account: what was owed and did not come needs a reason, and the broker's counters
 //! have to name just as many of each.
 
-use pondhawk::config::{QueueFullPolicy, UNLIMITED};
+use pondhawk::config::QueueFullPolicy;
 use pondhawk::metrics::{DropReason, Snapshot};
 
 use super::broker::Model;
@@ -248,17 +248,21 @@ impl Model {
     }
 
     fn reasons_of_queue(&self, session: &Session, from: Moment, settled: Moment) -> Reasons {
-        let limit = self.rules.session.queued_messages;
-        if limit == UNLIMITED {
-            return 0;
-        }
-        let oldest = self.rules.session.queue_full == QueueFullPolicy::DropOldest;
+        let limits = &self.rules.session;
+        let oldest = limits.queue_full == QueueFullPolicy::DropOldest;
         let to = if oldest { Moment::MAX } else { settled };
-        if session.backlog_within(from, to) <= limit as i64 {
-            return 0;
+        let most = session.backlog_within(from, to);
+        let mut reasons = 0;
+        if exceeds(most.messages, limits.queued_messages) {
+            reasons |= bit(DropReason::QueueFull);
         }
-        let oldest = if oldest { bit(DropReason::QueueOldest) } else { 0 };
-        bit(DropReason::QueueFull) | oldest
+        if exceeds(most.bytes, limits.queued_bytes) {
+            reasons |= bit(DropReason::QueueBytesFull);
+        }
+        if oldest && reasons != 0 {
+            reasons |= bit(DropReason::QueueOldest);
+        }
+        reasons
     }
 
     /// At QoS 0 what was in the output buffer goes with the connection; nobody counts that.
@@ -273,6 +277,11 @@ impl Model {
         let tag = 5 + 1 + message.mid.to_string().len();
         5 + 2 + 2 + 4 + message.size + 5 + 5 * ids + tag
     }
+}
+
+/// Whether a queue with this limit may have been full.
+pub fn exceeds(held: i64, limit: u64) -> bool {
+    held.max(0) as u64 > limit
 }
 
 /// Notes what is missing between what was had and what was owed.

@@ -4,7 +4,7 @@ use pondhawk::config::QueueFullPolicy;
 use pondhawk::util::wheel::TICK_MS;
 
 use super::broker::Model;
-use super::ledger::{GONE, Item, OVERSIZE};
+use super::ledger::{GONE, Item, OVERSIZE, exceeds};
 use super::publication::Publication;
 use super::session::{Exchange, Session};
 use crate::spec::{ConnectSpec, NEVER, WillSpec};
@@ -84,10 +84,11 @@ impl Model {
         let at = self.tick();
         let session = &mut self.sessions[own];
         session.line = None;
+        session.hidden = true;
         session.offline.begin(at);
         session.blocked.end(at);
-        for claim in session.claims.iter_mut().filter(|one| one.until.is_none()) {
-            claim.until = Some(at);
+        for claim in &mut session.claims {
+            claim.until.get_or_insert(at);
         }
         if !with_will {
             session.will = None;
@@ -108,6 +109,7 @@ impl Model {
     /// The session ends: its Will, if its delay runs, is due now [MQTT-3.1.3-9].
     fn end_session(&mut self, own: usize) {
         let at = self.tick();
+        self.owe_to_groups(own, at);
         let session = &mut self.sessions[own];
         session.ended = Some(at);
         session.expires_at_ms = None;
@@ -127,6 +129,26 @@ impl Model {
         }
     }
 
+    /// What a member of a group has not acknowledged goes to another when it ends: each may be the
+    /// one.
+    fn owe_to_groups(&mut self, own: usize, at: u64) {
+        let live = |session: &Session| -> Vec<(Option<String>, String)> {
+            let subscriptions = session.subscriptions.iter();
+            let groups =
+                subscriptions.filter(|one| one.until.is_none() && one.spec.group.is_some());
+            groups.map(|one| (one.spec.group.clone(), one.spec.filter.clone())).collect()
+        };
+        let (groups, load) = (live(&self.sessions[own]), self.sessions[own].backlog);
+        if groups.is_empty() || load.messages <= 0 {
+            return;
+        }
+        for other in self.current.values().copied().filter(|other| *other != own) {
+            if live(&self.sessions[other]).iter().any(|group| groups.contains(group)) {
+                self.sessions[other].add_backlog(load, at);
+            }
+        }
+    }
+
     fn send_will(&mut self, own: usize) {
         let session = &mut self.sessions[own];
         session.will_at_ms = None;
@@ -134,7 +156,24 @@ impl Model {
         let shard = session.shard;
         self.due.wills += 1;
         let message = self.will_message(own, shard, &will, v5);
+        self.step_wills.push(self.publications.len());
         self.published(message);
+    }
+
+    /// What comes now belongs to another step than what came before.
+    pub fn begin_step(&mut self) {
+        self.step_wills.clear();
+        self.step_began = self.moment;
+    }
+
+    /// Several connections and sessions may have ended in the step that is over, in any order:
+    /// each Will of it may have been published before or after each of those.
+    pub fn end_step(&mut self) {
+        let at = self.tick();
+        for index in std::mem::take(&mut self.step_wills) {
+            self.publications[index].to = at;
+        }
+        self.step_began = at;
     }
 
     fn will_message(&self, own: usize, shard: usize, will: &WillSpec, v5: bool) -> Publication {
@@ -149,30 +188,36 @@ impl Model {
             expires_at_ms: expiry_s.map(|s| self.now_ms + u64::from(s) * 1000),
             publisher: own,
             shard,
-            // Where in the turn, a timer decides.
-            from: self.turn_began.min(self.moment),
+            // Where in the step, cannot be seen.
+            from: self.step_began.min(self.moment),
             to: self.moment,
             size: will.topic.len() + crate::spec::payload(will.mid, 0).len(),
             tagged: v5,
         }
     }
 
-    /// Why the broker may close a connection by itself, as the Reason Code of its DISCONNECT.
+    /// Why the broker may close a connection by itself, as Reason Codes of its DISCONNECT.
     /// `heard_ms`: when it last handled bytes of it.
-    pub fn reason_to_close(&self, line: usize, heard_ms: u64) -> Option<u8> {
+    pub fn reasons_to_close(&self, line: usize, heard_ms: u64) -> Vec<u8> {
         let state = &self.lines[line];
+        let mut reasons = Vec::new();
         if self.draining {
-            return Some(0x8B);
+            reasons.push(0x8B);
         }
         let keep_alive_ms = state.spec.as_ref().map_or(0, |spec| u64::from(spec.keep_alive_s));
         if keep_alive_ms > 0 && self.now_ms >= heard_ms + keep_alive_ms * 1_500 {
-            return Some(0x8D); // [MQTT-3.1.2-22]
+            reasons.push(0x8D); // [MQTT-3.1.2-22]
         }
-        let session = &self.sessions[state.session?];
-        let limit = self.rules.session.queued_messages as i64;
-        let closes = self.rules.session.queue_full == QueueFullPolicy::Disconnect;
-        let full = session.backlog_within(self.turn_began, self.moment) > limit;
-        (closes && full).then_some(0x97)
+        let limits = &self.rules.session;
+        if let Some(own) = state.session
+            && limits.queue_full == QueueFullPolicy::Disconnect
+        {
+            let most = self.sessions[own].backlog_within(self.turn_began, self.moment);
+            let full = exceeds(most.messages, limits.queued_messages)
+                || exceeds(most.bytes, limits.queued_bytes);
+            reasons.extend(full.then_some(0x97));
+        }
+        reasons
     }
 
     /// At the end of a turn the broker's counters say how many sessions have expired and how many

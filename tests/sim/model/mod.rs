@@ -18,13 +18,15 @@
 //! - [`publication`] a message and its window; [`session`] what a session is owed;
 //! - [`broker`] what each packet means; [`lifetime`] the beginning and end of sessions, Wills;
 //! - [`said`] what each answer has to be; [`delivery`] what a PUBLISH of the broker has to be;
-//! - [`retained`] Retained Messages; [`ledger`] the final account.
+//! - [`retained`] Retained Messages, with [`pairs`] for those that look alike;
+//! - [`ledger`] the final account.
 
 pub mod broker;
 mod delivery;
 mod filter;
 pub mod ledger;
 pub mod lifetime;
+mod pairs;
 mod publication;
 mod retained;
 mod said;

@@ -29,3 +29,14 @@ pub struct Publication {
     /// It has the User Property with its `mid`: the publisher speaks version 5.
     pub tagged: bool,
 }
+
+/// What the broker may spend on keeping a message beyond its topic, properties and payload.
+const OVERHEAD: usize = 64;
+
+impl Publication {
+    /// Bytes that a copy of it may count for in a queue: no fewer than it does.
+    pub fn cost(&self) -> usize {
+        let tag = 5 + 1 + self.mid.to_string().len();
+        self.size + tag + OVERHEAD
+    }
+}

@@ -2,7 +2,9 @@
 
 use super::broker::Model;
 use super::filter::matches;
+use super::pairs::all_have_one;
 use super::publication::Publication;
+use super::session::{Claim, Session};
 use super::time::Moment;
 use crate::packet::Delivery;
 
@@ -32,11 +34,14 @@ impl Model {
     }
 
     /// A PUBLISH that answers a subscription with a Retained Message.
-    pub(super) fn check_replay(&mut self, own: usize, index: usize, delivery: &Delivery) {
+    pub(super) fn check_replay(&mut self, own: usize, index: usize, delivery: &Delivery, v5: bool) {
         let message = self.publications[index].clone();
         assert!(message.retain, "RETAIN is set on a message that was not retained: {delivery:?}");
         assert!(!message.empty, "a Retained Message without payload");
-        if let Some(newer) = self.sessions[own].live_retained.get(&message.topic) {
+        // What was sent before is sent again whatever has come since.
+        if let Some(newer) = self.sessions[own].live_retained.get(&message.topic)
+            && !delivery.dup
+        {
             let newer = &self.publications[*newer];
             let claimed = self.sessions[own]
                 .claims
@@ -49,40 +54,37 @@ impl Model {
                 newer.mid
             );
         }
-        let Some(at) = self.claim_for(own, index, delivery) else {
-            panic!("nobody asked for Retained Message {}: {delivery:?}", message.mid)
-        };
-        self.sessions[own].claims[at].served.insert(message.topic);
+        let claims = self.claims_for(own, index, delivery, v5);
+        let session = &mut self.sessions[own];
+        assert!(
+            session.may_answer(&message.topic, &claims),
+            "nobody asked for Retained Message {}: {delivery:?}",
+            message.mid
+        );
+        session.replays.entry(message.topic).or_default().push(claims);
     }
 
-    /// The claim that a PUBLISH answers with the Retained Message `index`, if any.
-    pub(super) fn claim_for(&self, own: usize, index: usize, delivery: &Delivery) -> Option<usize> {
+    /// The claims that a PUBLISH may answer with the Retained Message `index`.
+    pub(super) fn claims_for(
+        &self,
+        own: usize,
+        index: usize,
+        delivery: &Delivery,
+        v5: bool,
+    ) -> Vec<usize> {
         let message = &self.publications[index];
-        let claims = &self.sessions[own].claims;
-        let fits = (0..claims.len()).filter(|at| {
-            let claim = &claims[*at];
+        let session = &self.sessions[own];
+        let fits = |claim: &Claim| {
+            let ids = if claim.id == 0 { Vec::new() } else { vec![claim.id] };
             message.retain
                 && matches(&claim.filter, &message.topic)
-                && !claim.served.contains(&message.topic)
+                // What was sent before is brought to its end [MQTT-3.10.4-3].
+                && (!claim.closed || delivery.dup)
                 && message.qos.min(claim.qos) == delivery.qos
+                && (delivery.subscription_ids == ids || !v5)
                 && self.stored_from(&message.topic, claim.from).contains(&index)
-        });
-        let fits: Vec<usize> = fits.collect();
-        let with_id = |at: &&usize| {
-            let id = claims[**at].id;
-            delivery.subscription_ids == if id == 0 { Vec::new() } else { vec![id] }
         };
-        // First the subscriptions that are owed it for certain: they last, and it was there
-        // before them.
-        let settled = self.settled(message, false);
-        let owed = |at: &&usize| {
-            let claim = &claims[**at];
-            (claim.until.is_none(), claim.from > settled)
-        };
-        let named: Vec<&usize> = fits.iter().filter(with_id).collect();
-        // Version 3 has no identifiers.
-        let named = if named.is_empty() { fits.iter().collect() } else { named };
-        named.iter().copied().rev().max_by_key(owed).copied()
+        (0..session.claims.len()).filter(|at| fits(&session.claims[*at])).collect()
     }
 
     /// Each claim whose connection has lasted has been served.
@@ -91,29 +93,40 @@ impl Model {
         topics.sort();
         topics.dedup();
         for session in self.sessions.iter().filter(|one| one.ended.is_none()) {
-            for claim in session.claims.iter().filter(|claim| claim.until.is_none()) {
-                for topic in &topics {
-                    let had = claim.served.contains(*topic) || claim.overtaken.contains(*topic);
-                    if matches(&claim.filter, topic) && !had {
-                        self.check_unserved(session, claim.from, topic);
-                    }
-                }
+            for topic in &topics {
+                let none = Vec::new();
+                let sent = session.replays.get(*topic).unwrap_or(&none);
+                let claims = (0..session.claims.len()).filter(|at| self.owes(session, *at, topic));
+                let wanted: Vec<Vec<usize>> = claims
+                    .map(|claim| (0..sent.len()).filter(|at| sent[*at].contains(&claim)).collect())
+                    .collect();
+                assert!(
+                    all_have_one(&wanted),
+                    "a Retained Message of {topic} was not sent to a new subscription of client \
+                     {}: {} times sent, {} times owed",
+                    session.client,
+                    sent.len(),
+                    wanted.len()
+                );
             }
         }
     }
 
-    fn check_unserved(&self, session: &super::session::Session, from: Moment, topic: &str) {
+    /// Whether the claim is owed a Retained Message of that topic for certain.
+    fn owes(&self, session: &Session, claim: usize, topic: &str) -> bool {
+        let claim = &session.claims[claim];
+        if claim.until.is_some()
+            || claim.overtaken.contains(topic)
+            || !matches(&claim.filter, topic)
+        {
+            return false;
+        }
         // Only a value that was surely there, has not been replaced since and could be sent.
-        let stored = self.stored_from(topic, from);
-        let [only] = stored[..] else { return };
+        let [only] = self.stored_from(topic, claim.from)[..] else { return false };
         let message = &self.publications[only];
-        let there = self.settled(message, false) < from;
-        let fits = message.size + 64 < session.smallest_packet(from) as usize;
-        assert!(
-            !there || message.empty || message.expires_at_ms.is_some() || !fits,
-            "Retained Message {} of {topic} was not sent to a new subscription",
-            message.mid
-        );
+        let there = self.settled(message, false) < claim.from;
+        let fits = message.size + 64 < session.smallest_packet(claim.from) as usize;
+        there && fits && !message.empty && message.expires_at_ms.is_none()
     }
 
     /// What a Client that subscribes to everything now is sent: for each topic one of the

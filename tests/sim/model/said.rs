@@ -20,7 +20,10 @@ impl Model {
             Said::Pubrel { id, code } => self.check_pubrel(line, *id, *code),
             Said::Pubcomp { id, code } => self.check_answer(line, 0x70, *id, code.as_slice()),
             Said::Suback { id, codes } => self.check_answer(line, 0x90, *id, codes),
-            Said::Unsuback { id, codes } => self.check_answer(line, 0xB0, *id, codes),
+            Said::Unsuback { id, codes } => {
+                self.check_answer(line, 0xB0, *id, codes);
+                self.unsubscribed(line);
+            }
             Said::Pingresp => self.check_answer(line, 0xD0, 0, &[]),
             Said::Disconnect { reason } => {
                 let state = &mut self.lines[line];
@@ -38,6 +41,16 @@ impl Model {
     fn check_answer(&mut self, line: usize, first: u8, id: u16, codes: &[u8]) {
         let owed = self.lines[line].answers.pop_front();
         self.check_owed(line, owed, first, id, codes);
+    }
+
+    /// Retained Messages that the SUBSCRIBE had asked for end with UNSUBACK [MQTT-3.10.4-2].
+    fn unsubscribed(&mut self, line: usize) {
+        let state = &mut self.lines[line];
+        let Some((at, filters)) = state.unsubscribed.pop_front() else { return };
+        let Some(own) = state.session else { return };
+        for claim in &mut self.sessions[own].claims {
+            claim.closed |= claim.from < at && filters.contains(&claim.filter);
+        }
     }
 
     fn check_owed(&self, line: usize, owed: Option<Owed>, first: u8, id: u16, codes: &[u8]) {

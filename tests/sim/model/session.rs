@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::filter::matches;
+use super::pairs::all_have_one;
 use super::publication::Publication;
 use super::time::{Moment, Spans};
 use crate::spec::{SubSpec, WillSpec};
@@ -15,6 +16,25 @@ pub struct Subscription {
     pub id: u32,
     pub from: Moment,
     pub until: Option<Moment>,
+}
+
+/// Messages and what they take, in bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Load {
+    pub messages: i64,
+    pub bytes: i64,
+}
+
+impl Load {
+    /// `count` messages of `cost` bytes each.
+    pub fn of(count: i64, cost: usize) -> Self {
+        Self { messages: count, bytes: count * cost as i64 }
+    }
+
+    /// What goes away again.
+    pub fn less(self) -> Self {
+        Self { messages: -self.messages, bytes: -self.bytes }
+    }
 }
 
 /// An exchange that the broker has opened with a PUBLISH and the Client has not ended.
@@ -53,7 +73,8 @@ pub struct Claim {
     pub from: Moment,
     /// Unsubscribed, subscribed anew or cut off.
     pub until: Option<Moment>,
-    pub served: BTreeSet<String>,
+    /// UNSUBACK was written: nothing of it may follow.
+    pub closed: bool,
     /// Topics of which a live retained change was sent since: what is stored is no news then, and
     /// the broker may leave it out rather than send something older after something newer.
     pub overtaken: BTreeSet<String>,
@@ -92,8 +113,12 @@ pub struct Session {
     pub received: BTreeSet<u16>,
     /// Copies sent for the first time, by message; Retained Messages for new subscriptions apart.
     pub copies: BTreeMap<u32, u32>,
-    /// Copies among those that may have answered a claim instead, with that claim.
-    pub ambiguous: BTreeMap<u32, Vec<usize>>,
+    /// Copies among those that may have answered a claim instead, each with the claims that it
+    /// may have answered.
+    pub ambiguous: BTreeMap<u32, Vec<Vec<usize>>>,
+    /// Retained Messages that were sent for claims, by topic, each with the claims that it may
+    /// have answered.
+    pub replays: BTreeMap<String, Vec<Vec<usize>>>,
     pub order: BTreeMap<(usize, String, u8), Order>,
     pub offline: Spans,
     /// Its connection took no more bytes.
@@ -102,10 +127,13 @@ pub struct Session {
     pub lost_output: Spans,
     /// Maximum Packet Size of each connection, with its beginning.
     pub sizes: Vec<(Moment, u32)>,
-    /// Messages owed and not known to have left the queue: at least as many as the broker holds.
-    pub backlog: i64,
+    /// A connection has ended since the last new message: there may be exchanges that were opened
+    /// for it and that nobody has seen.
+    pub hidden: bool,
+    /// Messages owed and not known to have left the queue: at least as much as the broker holds.
+    pub backlog: Load,
     /// `backlog` after each change.
-    pub backlogs: Vec<(Moment, i64)>,
+    pub backlogs: Vec<(Moment, Load)>,
     /// The last retained change sent live, by topic: its publication.
     pub live_retained: BTreeMap<String, usize>,
 }
@@ -128,12 +156,14 @@ impl Session {
             received: BTreeSet::new(),
             copies: BTreeMap::new(),
             ambiguous: BTreeMap::new(),
+            replays: BTreeMap::new(),
             order: BTreeMap::new(),
             offline: Spans::default(),
             blocked: Spans::default(),
             lost_output: Spans::default(),
             sizes: Vec::new(),
-            backlog: 0,
+            hidden: false,
+            backlog: Load::default(),
             backlogs: Vec::new(),
             live_retained: BTreeMap::new(),
         }
@@ -177,17 +207,28 @@ impl Session {
             .filter(move |_| self.ended.is_none_or(|at| at > settled))
     }
 
-    pub fn add_backlog(&mut self, count: i64, at: Moment) {
-        self.backlog += count;
+    /// Whether one Retained Message more of that topic may have been sent, for one of `claims`.
+    pub fn may_answer(&self, topic: &str, claims: &[usize]) -> bool {
+        let mut sent = self.replays.get(topic).cloned().unwrap_or_default();
+        sent.push(claims.to_vec());
+        all_have_one(&sent)
+    }
+
+    pub fn add_backlog(&mut self, load: Load, at: Moment) {
+        self.backlog.messages += load.messages;
+        self.backlog.bytes += load.bytes;
         self.backlogs.push((at, self.backlog));
     }
 
-    /// The largest backlog of a window.
-    pub fn backlog_within(&self, from: Moment, to: Moment) -> i64 {
+    /// The largest backlog of a window, each figure for itself.
+    pub fn backlog_within(&self, from: Moment, to: Moment) -> Load {
         let first = self.backlogs.partition_point(|(at, _)| *at < from);
-        let before = first.checked_sub(1).map_or(0, |index| self.backlogs[index].1);
+        let before = first.checked_sub(1).map_or(Load::default(), |index| self.backlogs[index].1);
         let within = self.backlogs[first..].iter().take_while(|(at, _)| *at <= to);
-        within.map(|(_, backlog)| *backlog).fold(before, i64::max)
+        within.fold(before, |most, (_, one)| Load {
+            messages: most.messages.max(one.messages),
+            bytes: most.bytes.max(one.bytes),
+        })
     }
 
     /// The smallest Maximum Packet Size in force at or after `from`.
