@@ -3,7 +3,7 @@
 use super::commit::acknowledge;
 use super::{Connection, Flow, Host, Traced, Way};
 use crate::protocol::{Ack, PacketType, RawFrame, ReasonCode};
-use crate::session::Received;
+use crate::session::{Inflight, Received};
 use crate::util::Key;
 
 impl Connection {
@@ -42,7 +42,7 @@ impl Connection {
         session: Key,
         ack: &Ack<'_>,
     ) -> Flow {
-        if host.session(session).inflight.puback(ack.packet_id).is_some() {
+        if settled(host, session, |window| window.puback(ack.packet_id)).is_some() {
             host.pump(session);
         }
         Flow::Continue
@@ -54,7 +54,8 @@ impl Connection {
         session: Key,
         ack: &Ack<'_>,
     ) -> Flow {
-        let received = host.session(session).inflight.pubrec(ack.packet_id, ack.reason.is_error());
+        let failed = ack.reason.is_error();
+        let received = settled(host, session, |window| window.pubrec(ack.packet_id, failed));
         let reason = match received {
             Received::Release(_) | Received::Again => ReasonCode::SUCCESS,
             Received::Refused(_) => {
@@ -90,9 +91,19 @@ impl Connection {
         session: Key,
         ack: &Ack<'_>,
     ) -> Flow {
-        if host.session(session).inflight.pubcomp(ack.packet_id) {
+        if settled(host, session, |window| window.pubcomp(ack.packet_id)) {
             host.pump(session);
         }
         Flow::Continue
     }
+}
+
+/// Changes a session's window of messages in flight and counts what has become of it.
+fn settled<H: Host, R>(host: &mut H, session: Key, change: impl FnOnce(&mut Inflight) -> R) -> R {
+    let window = &mut host.session(session).inflight;
+    let before = window.held();
+    let result = change(window);
+    let after = window.held();
+    host.metrics().inflight(before, after);
+    result
 }

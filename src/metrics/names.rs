@@ -70,6 +70,8 @@ macro_rules! for_each_metric {
             Gauge retained_bytes "Bytes of Retained Messages held";
             Gauge queued_messages "Messages waiting in sessions' rings";
             Gauge queued_bytes "Bytes waiting in sessions' rings";
+            Gauge inflight_messages "Messages sent at QoS 1 or 2 whose exchange is not over";
+            Gauge inflight_bytes "Bytes kept of them, to be sent again";
             Gauge output_bytes "Bytes waiting for clients' sockets";
             Gauge transport_bytes "Bytes held below MQTT: TLS sessions, partial records and frames";
             Gauge input_bytes "Bytes of incomplete packets held for connections";

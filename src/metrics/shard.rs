@@ -66,6 +66,15 @@ impl ShardMetrics {
         self.dropped[reason as usize].add(n);
     }
 
+    /// Counts what has become of a window of messages in flight: how many, and their bytes. Only
+    /// the owning thread may call this.
+    pub fn inflight(&self, before: (usize, usize), after: (usize, usize)) {
+        if before != after {
+            self.inflight_messages.add(after.0 as i64 - before.0 as i64);
+            self.inflight_bytes.add(after.1 as i64 - before.1 as i64);
+        }
+    }
+
     /// Counts a Control Packet received, by the number of its type (1 is CONNECT). Only the owning
     /// thread may call this.
     pub fn received(&self, packet_type: u8) {

@@ -138,6 +138,11 @@ impl Inflight {
         usize::from(self.open)
     }
 
+    /// The two together: open exchanges, and the bytes of messages that are kept for them.
+    pub fn held(&self) -> (usize, usize) {
+        (self.len(), self.bytes)
+    }
+
     /// True when a packet identifier is free for a new message and nothing old waits for resend.
     ///
     /// With more than half of all identifiers in flight, the oldest has to be acknowledged before

@@ -4,6 +4,7 @@
 //! a plain broker, has no entry here and is never asked about: the whole of it costs one test of
 //! a flag for each message.
 
+use super::books::Books;
 use super::core::Core;
 use crate::auth::{Access, Decisions, Identity, Policies, Proof, Source};
 use crate::metrics::DropReason;
@@ -194,18 +195,17 @@ impl Core {
             .filter(|(_, delivery)| !may(delivery))
             .map(|(id, _)| id)
             .collect();
+        let books = Books::open(session);
         for id in &denied {
             session.inflight.abandon(*id);
         }
-        let before = (session.queue.len(), session.queue.bytes());
-        if before.0 > 0 {
+        let before = session.queue.len();
+        if before > 0 {
             session.queue.retain(may);
         }
-        let after = (session.queue.len(), session.queue.bytes());
-        let metrics = self.metrics();
-        metrics.queued_messages.add(after.0 as i64 - before.0 as i64);
-        metrics.queued_bytes.add(after.1 as i64 - before.1 as i64);
-        let lost = denied.len() + before.0 - after.0;
+        let metrics = &self.shared.metrics[usize::from(self.id)];
+        books.settle(session, metrics);
+        let lost = denied.len() + before - session.queue.len();
         metrics.dropped_many(DropReason::NotAuthorised, lost as u64);
     }
 }

@@ -17,6 +17,7 @@
 mod access;
 mod admission;
 mod authenticate;
+mod books;
 mod command;
 mod core;
 mod describe;

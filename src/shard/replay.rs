@@ -2,6 +2,7 @@
 
 use super::Command;
 use super::access::Guard;
+use super::books::Books;
 use super::command::{RetainedPage, RetainedPull};
 use super::core::Core;
 use super::route::{count_sent, sent_publish};
@@ -83,7 +84,10 @@ impl Core {
             }
             Ok(Some((message, _, qos, id))) => {
                 let metrics = &self.shared.metrics[usize::from(self.id)];
-                match send_retained(session, link, &message, qos, id, &self.limits) {
+                let books = Books::open(session);
+                let result = send_retained(session, link, &message, qos, id, &self.limits);
+                books.settle(session, metrics);
+                match result {
                     Ok(true) => {
                         count_sent(metrics, self.limits.qos(message.qos(), qos));
                         metrics.publish_bytes_sent.add(message.payload().len() as u64);

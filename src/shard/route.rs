@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 
 use super::Command;
 use super::access::Guard;
+use super::books::Books;
 use super::core::Core;
 use crate::auth::Access;
 use crate::connection::{
@@ -100,14 +101,16 @@ impl Delivering<'_> {
         if sheds(self.pressure, link.as_deref(), qos) {
             return self.metrics.dropped(DropReason::MemoryPressure);
         }
-        let queued = (session.queue.len(), session.queue.bytes());
+        let books = match qos {
+            QoS::AtMostOnce => Books::open_queue(session),
+            QoS::AtLeastOnce | QoS::ExactlyOnce => Books::open(session),
+        };
         if let Some(link) = &mut link {
             link.out.bytes_from(self.pool);
         }
         let (outcome, enqueued) =
             deliver(session, link.as_deref_mut(), outgoing, target, self.shapes, &self.limits);
-        self.metrics.queued_messages.add(session.queue.len() as i64 - queued.0 as i64);
-        self.metrics.queued_bytes.add(session.queue.bytes() as i64 - queued.1 as i64);
+        books.settle(session, self.metrics);
         if enqueued != Enqueued::default() {
             self.metrics.dropped_many(DropReason::Expired, enqueued.expired as u64);
             self.metrics.dropped_many(DropReason::QueueOldest, enqueued.displaced as u64);

@@ -1,6 +1,7 @@
 //! The life of a session: open, take over, resume, detach, end.
 
 use super::access::SessionClaim;
+use super::books::Books;
 use super::core::{Core, Timer};
 use crate::auth::Source;
 use crate::connection::{
@@ -192,6 +193,7 @@ impl Core {
         self.count_subscriptions();
         self.shared.directory.release(&session.client_id, self.id);
         self.count_sessions();
+        self.metrics().inflight(session.inflight.held(), (0, 0));
         self.metrics().queued_messages.add(-(session.queue.len() as i64));
         self.metrics().queued_bytes.add(-(session.queue.bytes() as i64));
         self.return_group_messages(&mut session, &groups);
@@ -283,16 +285,11 @@ impl Core {
             }
             let replaying = session.replay.is_some();
             link.out.bytes_from(&mut self.pool);
-            let queued = (session.queue.len(), session.queue.bytes());
+            let books = Books::open(session);
             let pumped = pump(session, link, &self.limits, if replaying { 1 } else { u32::MAX });
             session.drop_noted &= !session.queue.is_empty();
-            let delta = (
-                session.queue.len() as i64 - queued.0 as i64,
-                session.queue.bytes() as i64 - queued.1 as i64,
-            );
-            let metrics = self.metrics();
-            metrics.queued_messages.add(delta.0);
-            metrics.queued_bytes.add(delta.1);
+            let metrics = &self.shared.metrics[usize::from(self.id)];
+            books.settle(session, metrics);
             for (counter, n) in [
                 (&metrics.publish_sent_qos0, pumped.published[0]),
                 (&metrics.publish_sent_qos1, pumped.published[1]),

@@ -5,6 +5,7 @@ mod authentication;
 mod certificates;
 mod client;
 mod drops;
+mod gauges;
 mod order;
 mod passwords;
 mod replay;

@@ -113,10 +113,11 @@ fn clients(changed: &mut Changed<'_>, totals: &Totals<'_>, maximum: u64) {
 }
 
 fn stored(changed: &mut Changed<'_>, totals: &Totals<'_>) {
-    let messages = totals.sum(&["retained_messages", "queued_messages"]);
+    let messages = totals.sum(&["retained_messages", "queued_messages", "inflight_messages"]);
+    let bytes = totals.sum(&["retained_bytes", "queued_bytes", "inflight_bytes"]);
     changed.count("messages/stored", messages);
     changed.count("store/messages/count", messages);
-    changed.count("store/messages/bytes", totals.sum(&["retained_bytes", "queued_bytes"]));
+    changed.count("store/messages/bytes", bytes);
     changed.count("retained messages/count", totals.value("retained_messages"));
     let shared = totals.value("subscriptions_shared");
     changed.count("subscriptions/count", totals.value("subscriptions").saturating_sub(shared));
