@@ -1,7 +1,7 @@
 //! The program as a process: exit codes, what it says and where, and signals.
 //!
-//! A test waits for log lines and for the process's end, and never sleeps. Output that never comes
-//! ends with the process, so a failure shows what was said instead of hanging.
+//! A test waits for log lines and for the process's end, and never sleeps. A line that does not come
+//! ends the test, which then shows what was said instead.
 #![cfg(feature = "broker")]
 
 use std::fs;
@@ -11,6 +11,9 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -56,8 +59,27 @@ impl ConfigFile {
 /// A running broker and its log; killed when dropped.
 struct Broker {
     child: Child,
-    log: BufReader<ChildStderr>,
+    log: Receiver<String>,
     said: Vec<String>,
+}
+
+/// How long a line may take; generous, since the machine is shared.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The lines of a log as they come, until it ends.
+fn lines(log: ChildStderr) -> Receiver<String> {
+    let (sender, lines) = mpsc::channel();
+    thread::spawn(move || {
+        let mut log = BufReader::new(log);
+        loop {
+            let mut line = String::new();
+            let read = log.read_line(&mut line).expect("the log is text");
+            if read == 0 || sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    lines
 }
 
 impl Broker {
@@ -73,16 +95,16 @@ impl Broker {
 
     fn of(mut command: Command) -> Self {
         let mut child = command.spawn().expect("the program runs");
-        let log = BufReader::new(child.stderr.take().expect("standard error is piped"));
+        let log = lines(child.stderr.take().expect("standard error is piped"));
         Self { child, log, said: Vec::new() }
     }
 
     /// Reads the log up to a line with `part` and returns that line.
     fn wait(&mut self, part: &str) -> String {
         loop {
-            let mut line = String::new();
-            let read = self.log.read_line(&mut line).expect("the log is text");
-            assert_ne!(read, 0, "the log ended without {part:?}: {:#?}", self.said);
+            let Ok(line) = self.log.recv_timeout(PATIENCE) else {
+                panic!("the log has no {part:?}: {:#?}", self.said);
+            };
             self.said.push(line.clone());
             if line.contains(part) {
                 return line;
