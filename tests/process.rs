@@ -1,7 +1,7 @@
 //! The program as a process: exit codes, what it says and where, and signals.
 //!
-//! A test waits for log lines and for the process's end, and never sleeps. A line that does not come
-//! ends the test, which then shows what was said instead.
+//! A test waits for log lines and for the process's end, and never sleeps. A line that does not
+//! come ends the test, which then shows what was said instead.
 #![cfg(feature = "broker")]
 
 use std::fs;
