@@ -12,6 +12,9 @@ pub(super) const SPLICE_MIN: usize = 16 * 1024;
 
 const SHAPES: usize = 2 * 3 * 2;
 
+/// Bytes that a shape keeps when there is little to do.
+const FRAME_KEPT: usize = 4096;
+
 /// One encoded PUBLISH, with the payload unless that goes by reference.
 #[derive(Debug, Default)]
 pub(super) struct Frame {
@@ -37,6 +40,16 @@ impl Shapes {
     pub fn reset(&mut self, shared: bool) {
         self.valid = 0;
         self.shared = shared;
+    }
+
+    /// Gives back the memory of large frames, between two messages.
+    pub fn shrink(&mut self) {
+        for frame in &mut self.frames {
+            if frame.bytes.capacity() > FRAME_KEPT {
+                frame.bytes = Vec::new();
+            }
+        }
+        self.valid = 0;
     }
 
     /// See [`Shapes::reset`].

@@ -1,13 +1,13 @@
 //! Reading the shards' counters and deciding how scarce memory is.
 
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 
 use super::estate::Estate;
 use super::pressure::Pressure;
-use super::trim::Trim;
+use super::trim::{Load, Trim};
 use crate::metrics::Snapshot;
 
 /// How often the counters are read.
@@ -56,7 +56,7 @@ impl Collector {
         let snapshot = estate.plane.snapshot();
         let limit = estate.config.borrow().process.memory_limit.unsigned_abs();
         let held_bytes = held_bytes(&snapshot);
-        self.trim.update(held_bytes);
+        self.trim.update(Load::now(held_bytes), Instant::now(), &*estate.plane);
         let (before, level) = self.pressure.update(held_bytes, limit);
         if level != before {
             estate.plane.pressure(level);

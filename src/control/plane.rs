@@ -1,12 +1,13 @@
 //! What the control plane asks of the data plane.
 
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 use crate::config::ListenerRuntime;
 use crate::metrics::Snapshot;
 use crate::protocol::Message;
 use crate::shard::{Handle, Settings};
 use crate::transport::ListenSocket;
+use crate::util::SetAside;
 
 /// The shards, seen from the control plane. Every call returns at once.
 pub trait DataPlane {
@@ -30,6 +31,8 @@ pub trait DataPlane {
     fn publish(&self, messages: Vec<Message>);
     /// Tells how scarce memory is, from 0 (plenty) to 3.
     fn pressure(&self, level: u8);
+    /// Has each shard hand over the free memory that is set aside for its thread.
+    fn hand_over(&self, to: &mpsc::Sender<SetAside>);
 }
 
 impl DataPlane for Handle {
@@ -71,5 +74,9 @@ impl DataPlane for Handle {
 
     fn pressure(&self, level: u8) {
         Handle::pressure(self, level);
+    }
+
+    fn hand_over(&self, to: &mpsc::Sender<SetAside>) {
+        Handle::hand_over(self, to);
     }
 }

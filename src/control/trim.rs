@@ -1,67 +1,147 @@
 //! Gives memory back to the system when the load has fallen.
 //!
-//! glibc keeps what was freed below something that lives, for each thread's arena. Only
-//! `malloc_trim` returns it: it walks the free lists and gives back whole pages. It holds an
-//! arena's lock meanwhile, so that a shard which allocates just then waits; that is why it is
-//! called when a load has ended, and not while one goes on.
+//! glibc keeps what was freed below something that lives, for each thread's arena, and a few pieces
+//! of every small size for each thread. Only `malloc_trim` returns it: it walks the free lists and
+//! gives back whole pages. Before, the shards hand over what is set aside for them
+//! ([`SetAside`]). It holds an arena's lock meanwhile, so that a shard which allocates just then
+//! waits; that is why it is called when the load stands still, and so seldom that it takes less
+//! than a thousandth of the time. It runs on a thread of its own.
 #![allow(unsafe_code)] // The C library's call has no safe wrapper.
 
-/// A fall of the load below this is not worth a walk, in bytes.
-const FALL_MIN_BYTES: u64 = 1 << 20;
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
-/// The load has fallen when it lost a quarter.
-const FALL_SHARE: u64 = 4;
+use super::plane::DataPlane;
+use crate::util::SetAside;
 
-/// Readings, one a second, from one trimming to the next.
-const REST_READINGS: u64 = 5;
+/// What is too little to be worth a walk, in bytes.
+const WORTH_MIN: u64 = 256 << 10;
+
+/// And as a part of what there is.
+const WORTH_SHARE: u64 = 20;
+
+/// The load stands still when it has changed by less than this part of itself.
+const STILL_SHARE: u64 = 64;
+
+/// From one trimming to the next, at least.
+const REST: Duration = Duration::from_secs(5);
+
+/// And as many times what the last one took.
+const REST_SHARE: u32 = 1_000;
+
+/// After so long a trimming is followed by another: what caches and pools had kept of the load has
+/// aged (`shard::tidy`), and lay between what was freed before.
+const AGED: Duration = Duration::from_secs(20);
+
+/// How many bytes the broker holds, at one time.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Load {
+    /// By its own count.
+    pub(super) held: u64,
+    /// By the system's: what is resident and belongs to no file. `None`: it does not say.
+    pub(super) resident: Option<u64>,
+}
+
+impl Load {
+    /// With the system's count as of now.
+    pub(super) fn now(held: u64) -> Self {
+        Self { held, resident: resident() }
+    }
+}
 
 /// Decides when to trim.
 pub(super) struct Trim {
     /// The greatest load since the last trimming, in bytes.
     peak: u64,
+    /// What was held, and resident, after the last trimming.
+    left: Option<(u64, u64)>,
     last: u64,
-    rested: u64,
+    rest_until: Option<Instant>,
+    /// When to trim once more.
+    again_at: Option<Instant>,
+    work: Option<JoinHandle<Duration>>,
 }
 
 impl Trim {
     /// Before the first reading.
     pub(super) fn new() -> Self {
-        Self { peak: 0, last: 0, rested: REST_READINGS }
+        Self { peak: 0, left: None, last: 0, rest_until: None, again_at: None, work: None }
     }
 
-    /// Takes in how many bytes are held, and trims if they have fallen and fall no more.
-    pub(super) fn update(&mut self, held_bytes: u64) {
-        if self.is_due(held_bytes) {
-            trim();
+    /// Takes in how much is held, and trims if it is time.
+    pub(super) fn update(&mut self, load: Load, now: Instant, plane: &dyn DataPlane) {
+        if let Some(took) = self.ended() {
+            self.rest_until = Some(now + REST.max(took * REST_SHARE));
+            self.left = None;
+        }
+        if self.work.is_none() && self.is_due(load, now) {
+            self.work = begin(plane);
         }
     }
 
-    fn is_due(&mut self, held: u64) -> bool {
-        let falls = held + FALL_MIN_BYTES / 4 < self.last;
+    /// How long the trimming took that has ended since.
+    fn ended(&mut self) -> Option<Duration> {
+        self.work.take_if(|work| work.is_finished())?.join().ok()
+    }
+
+    fn is_due(&mut self, load: Load, now: Instant) -> bool {
+        let Load { held, resident } = load;
+        let still = held.abs_diff(self.last) <= (held / STILL_SHARE).max(WORTH_MIN / 4);
         self.last = held;
-        self.rested = self.rested.saturating_add(1);
         self.peak = self.peak.max(held);
-        let fallen = self.peak - held;
-        let enough = fallen >= FALL_MIN_BYTES && fallen >= self.peak / FALL_SHARE;
-        let due = enough && !falls && self.rested >= REST_READINGS;
-        if due {
-            self.peak = held;
-            self.rested = 0;
+        let is_worth = |bytes: u64, of: u64| bytes >= WORTH_MIN.max(of / WORTH_SHARE);
+        let fallen = is_worth(self.peak - held, self.peak);
+        // What came and went between two readings shows in what is resident alone.
+        let grown = resident.is_some_and(|resident| {
+            let left = *self.left.get_or_insert((held, resident));
+            let explained = held.saturating_sub(left.0);
+            is_worth(resident.saturating_sub(left.1).saturating_sub(explained), resident)
+        });
+        let rested = self.rest_until.is_none_or(|until| now >= until);
+        let again = self.again_at.is_some_and(|at| now >= at);
+        if !(still && rested && (fallen || grown || again)) {
+            return false;
         }
-        due
+        self.peak = held;
+        self.again_at = (fallen || grown).then(|| now + AGED);
+        true
     }
 }
 
+/// What is resident and belongs to no file, in bytes.
+fn resident() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
+    let kilobytes: u64 = line.trim_end_matches("kB").trim().parse().ok()?;
+    Some(kilobytes << 10)
+}
+
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-fn trim() {
-    // SAFETY: its argument is only how much to leave at the top; it may be called from any thread
-    // at any time (MT-Safe in glibc's manual) and touches free memory only.
-    unsafe { nix::libc::malloc_trim(0) };
+fn begin(plane: &dyn DataPlane) -> Option<JoinHandle<Duration>> {
+    let (sender, receiver) = mpsc::channel();
+    plane.hand_over(&sender);
+    // This thread's own.
+    let _ = sender.send(SetAside::take());
+    drop(sender);
+    let work = move || {
+        // Dropped by a thread that ends before the walk: what it has set aside goes with it.
+        let dropping = thread::spawn(move || receiver.into_iter().for_each(drop));
+        let _ = dropping.join();
+        let began = Instant::now();
+        // SAFETY: its argument is only how much to leave at the top; it may be called from any
+        // thread at any time (MT-Safe in glibc's manual) and touches free memory only.
+        unsafe { nix::libc::malloc_trim(0) };
+        began.elapsed()
+    };
+    thread::Builder::new().name("trim".into()).spawn(work).ok()
 }
 
 /// Other C libraries have no such call.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-fn trim() {}
+fn begin(_: &dyn DataPlane) -> Option<JoinHandle<Duration>> {
+    None
+}
 
 #[cfg(test)]
 mod tests {
@@ -69,33 +149,69 @@ mod tests {
 
     const MIB: u64 = 1 << 20;
 
-    fn due(loads: &[u64]) -> Vec<bool> {
+    /// One reading a second; a trimming has ended by the next, and left what is told.
+    fn due(loads: &[(u64, u64)]) -> Vec<bool> {
         let mut trim = Trim::new();
-        loads.iter().map(|&load| trim.is_due(load)).collect()
+        let start = Instant::now();
+        let mut readings = Vec::new();
+        for (&(held, resident), second) in loads.iter().zip(0..) {
+            let now = start + Duration::from_secs(second);
+            let due = trim.is_due(Load { held, resident: Some(resident) }, now);
+            if due {
+                trim.rest_until = Some(now + REST);
+                trim.left = None;
+            }
+            readings.push(due);
+        }
+        readings
+    }
+
+    fn held(loads: &[u64]) -> Vec<bool> {
+        due(&loads.iter().map(|&held| (held, 30 * MIB)).collect::<Vec<_>>())
     }
 
     #[test]
     fn a_load_that_has_fallen_is_trimmed_once() {
-        assert_eq!(due(&[10 * MIB, 20 * MIB, MIB, MIB, MIB]), [false, false, false, true, false]);
+        let loads = [10 * MIB, 20 * MIB, MIB, MIB, MIB, MIB];
+        assert_eq!(held(&loads), [false, false, false, true, false, false]);
+    }
+
+    #[test]
+    fn what_ages_later_is_trimmed_later() {
+        let loads: Vec<u64> = [20 * MIB].into_iter().chain([MIB; 100]).collect();
+        let trims = held(&loads);
+        let when: Vec<usize> = (0..trims.len()).filter(|&second| trims[second]).collect();
+        assert_eq!(when, [2, 22]);
     }
 
     #[test]
     fn what_falls_on_is_waited_for() {
         let falling = [20 * MIB, 15 * MIB, 10 * MIB, 5 * MIB, 5 * MIB];
-        assert_eq!(due(&falling), [false, false, false, false, true]);
+        assert_eq!(held(&falling), [false, false, false, false, true]);
     }
 
     #[test]
     fn a_small_fall_is_left_alone() {
-        assert_eq!(due(&[1000, 0, 0]), [false; 3]);
-        assert_eq!(due(&[100 * MIB, 95 * MIB, 95 * MIB]), [false; 3]);
+        assert_eq!(held(&[1000, 0, 0, 0]), [false; 4]);
+        assert_eq!(held(&[100 * MIB, 96 * MIB, 96 * MIB, 96 * MIB]), [false; 4]);
+    }
+
+    #[test]
+    fn what_came_and_went_between_two_readings_is_trimmed_once() {
+        let quick = [(MIB, 3 * MIB), (MIB, 9 * MIB), (MIB, 3 * MIB), (MIB, 3 * MIB)];
+        assert_eq!(due(&quick), [false, true, false, false]);
+        // Nothing came of it: what is left is the new measure.
+        let kept = [(MIB, 3 * MIB), (MIB, 9 * MIB), (MIB, 9 * MIB), (MIB, 9 * MIB)];
+        assert_eq!(due(&kept), [false, true, false, false]);
+        let explained = [(MIB, 3 * MIB), (7 * MIB, 9 * MIB), (7 * MIB, 9 * MIB)];
+        assert_eq!(due(&explained), [false; 3]);
     }
 
     #[test]
     fn a_load_that_comes_and_goes_is_trimmed_now_and_then() {
         let swinging: Vec<u64> =
             (0..40_u64).map(|at| if at % 4 < 2 { 20 * MIB } else { MIB }).collect();
-        let trims = due(&swinging).into_iter().filter(|&due| due).count();
+        let trims = held(&swinging).into_iter().filter(|&due| due).count();
         assert!((1..=8).contains(&trims), "{trims}");
     }
 }

@@ -73,6 +73,8 @@ macro_rules! for_each_metric {
             Gauge inflight_messages "Messages sent at QoS 1 or 2 whose exchange is not over";
             Gauge inflight_bytes "Bytes kept of them, to be sent again";
             Gauge output_bytes "Bytes waiting for clients' sockets";
+            Gauge connection_bytes "Bytes of connections, without what waits in them";
+            Gauge cache_bytes "Bytes of routes remembered and of buffers kept for later use";
             Gauge transport_bytes "Bytes held below MQTT: TLS sessions, partial records and frames";
             Gauge input_bytes "Bytes of incomplete packets held for connections";
             Counter mailbox_pushes "Batches pushed to other shards";

@@ -18,13 +18,15 @@ const MAX_TOPIC: usize = 512;
 /// place, and pushes nothing out. Within a set of eight the topic that was not asked for since the
 /// hand last passed goes first (CLOCK).
 ///
-/// A stale value stays until its topic is inserted again or pushed out; what it holds is bounded by
-/// the number of entries, so keep large values out.
+/// A stale value stays until its topic is inserted again, pushed out or [aged](Self::age) out; what
+/// it holds is bounded by the number of entries, so keep large values out.
 pub struct TopicCache<V, S = Stamp> {
     sets: Box<[Set<V, S>]>,
     /// The last topic missed at each place: 16 bits of its hash.
     sighted: Box<[u16]>,
     hasher: RandomState,
+    /// The set that is aged next.
+    aged: usize,
     len: usize,
     topic_bytes: usize,
 }
@@ -52,6 +54,7 @@ impl<V, S: Copy + Eq> TopicCache<V, S> {
             sets: std::iter::repeat_with(Set::default).take(sets).collect(),
             sighted: vec![0; sets * WAYS].into(),
             hasher: RandomState::default(),
+            aged: 0,
             len: 0,
             topic_bytes: 0,
         }
@@ -99,6 +102,30 @@ impl<V, S: Copy + Eq> TopicCache<V, S> {
             None => self.len += 1,
         }
         true
+    }
+
+    /// Forgets topics that were not asked for since their turn came last: one call for each
+    /// `1 / part` of all places, round and round. So a cache that a crowd has filled empties when
+    /// the crowd has gone, and a topic that is published to once in a while is looked up in the
+    /// router, which costs little at such a rate.
+    pub fn age(&mut self, part: usize) {
+        if self.len == 0 {
+            return;
+        }
+        let sets = self.sets.len();
+        for _ in 0..sets.div_ceil(part) {
+            let set = &mut self.sets[self.aged];
+            self.aged = (self.aged + 1) % sets;
+            for way in 0..WAYS {
+                if set.referenced & 1 << way == 0
+                    && let Some(entry) = set.ways[way].take()
+                {
+                    self.len -= 1;
+                    self.topic_bytes -= entry.topic.len();
+                }
+            }
+            set.referenced = 0;
+        }
     }
 
     /// Forgets everything.
@@ -252,6 +279,24 @@ mod tests {
         assert!(cache.footprint() < 64 * 700, "{}", cache.footprint());
         cache.clear();
         assert_eq!((cache.len(), get(&mut cache, "0", 1)), (0, None));
+    }
+
+    #[test]
+    fn what_nobody_asks_for_any_more_is_forgotten() {
+        let mut cache = TopicCache::new(1024);
+        let empty = cache.footprint();
+        for n in 0..500 {
+            let topic = format!("crowd/{n}");
+            offer(&mut cache, &topic, 1, n);
+            offer(&mut cache, &topic, 1, n);
+        }
+        for _ in 0..2 * 8 {
+            assert_eq!(get(&mut cache, "crowd/7", 1), Some(7));
+            cache.age(8);
+        }
+        assert_eq!((cache.len(), get(&mut cache, "crowd/7", 1)), (1, Some(7)));
+        (0..2 * 8).for_each(|_| cache.age(8));
+        assert_eq!((cache.len(), cache.footprint()), (0, empty));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use hashbrown::HashTable;
 
+use crate::util::shrink::shrunk;
+
 /// Capacity below which the table is never shrunk.
 const KEPT: usize = 64;
 
@@ -50,8 +52,8 @@ impl Index {
         if let Ok(entry) = self.0.find_entry(place.spread(), |other| other.slot == slot) {
             entry.remove();
         }
-        if self.0.capacity() > KEPT && self.0.len() < self.0.capacity() / 8 {
-            self.0.shrink_to(self.0.len() * 2, |place| place.spread());
+        if let Some(enough) = shrunk(self.0.len(), self.0.capacity(), KEPT) {
+            self.0.shrink_to(enough, |place| place.spread());
         }
     }
 

@@ -3,13 +3,13 @@
 use std::hash::{BuildHasher, Hash};
 
 use foldhash::fast::RandomState;
-use slab::Slab;
 
 use super::index::Index;
 use super::members::{Members, ShareStrategy};
 use super::subscribers::{Subscriber, Subscribers};
 use super::trie::{FilterId, Group, GroupId, Router};
 use crate::sync::Arc;
+use crate::util::Sparse;
 
 /// The subscriptions of the sessions that live on one shard.
 ///
@@ -21,10 +21,10 @@ pub struct SubscriptionTable<K> {
     shard: u16,
     router: Arc<Router>,
     hasher: RandomState,
-    filters: Slab<Filter<K>>,
+    filters: Sparse<Filter<K>>,
     by_name: Index,
     by_id: Index,
-    groups: Slab<SharedFilter<K>>,
+    groups: Sparse<SharedFilter<K>>,
     by_group_name: Index,
     by_group_id: Index,
     subscriptions: usize,
@@ -70,10 +70,10 @@ impl<K: Copy + Eq + Hash> SubscriptionTable<K> {
             shard,
             router,
             hasher: RandomState::default(),
-            filters: Slab::new(),
+            filters: Sparse::new(),
             by_name: Index::default(),
             by_id: Index::default(),
-            groups: Slab::new(),
+            groups: Sparse::new(),
             by_group_name: Index::default(),
             by_group_id: Index::default(),
             subscriptions: 0,
@@ -93,7 +93,7 @@ impl<K: Copy + Eq + Hash> SubscriptionTable<K> {
     ) -> Subscribed {
         let subscriber = Subscriber { session, options, subscription_id };
         let slot = self.find(filter).unwrap_or_else(|| self.add_filter(filter));
-        let subscribers = &mut self.filters[slot as usize].subscribers;
+        let subscribers = &mut self.filters[slot].subscribers;
         if let Some(position) = subscribers.position(session, &self.hasher) {
             subscribers.replace(position, subscriber);
             return Subscribed { slot, existed: true };
@@ -114,7 +114,7 @@ impl<K: Copy + Eq + Hash> SubscriptionTable<K> {
 
     /// Ends the subscription of `session` in `slot`; whether there was one.
     pub fn unsubscribe_slot(&mut self, session: K, slot: u32) -> bool {
-        let Some(filter) = self.filters.get_mut(slot as usize) else { return false };
+        let Some(filter) = self.filters.get_mut(slot) else { return false };
         let subscribers = &mut filter.subscribers;
         let Some(position) = subscribers.position(session, &self.hasher) else { return false };
         self.heap -= subscribers.heap_bytes();
@@ -132,13 +132,13 @@ impl<K: Copy + Eq + Hash> SubscriptionTable<K> {
     #[inline]
     #[must_use]
     pub fn subscribers(&self, slot: u32) -> &[Subscriber<K>] {
-        self.filters.get(slot as usize).map_or(&[], |filter| filter.subscribers.as_slice())
+        self.filters.get(slot).map_or(&[], |filter| filter.subscribers.as_slice())
     }
 
     /// The subscription of `session` in `slot`.
     #[must_use]
     pub fn subscriber(&self, session: K, slot: u32) -> Option<&Subscriber<K>> {
-        let subscribers = &self.filters.get(slot as usize)?.subscribers;
+        let subscribers = &self.filters.get(slot)?.subscribers;
         let position = subscribers.position(session, &self.hasher)?;
         Some(&subscribers.as_slice()[position])
     }
@@ -147,21 +147,21 @@ impl<K: Copy + Eq + Hash> SubscriptionTable<K> {
     #[inline]
     #[must_use]
     pub fn slot_of(&self, id: FilterId) -> Option<u32> {
-        let is = |slot: u32| self.filters[slot as usize].id == id;
+        let is = |slot: u32| self.filters[slot].id == id;
         self.by_id.find(self.hasher.hash_one(id.0), is)
     }
 
     /// The slot of `filter`.
     #[must_use]
     pub fn find(&self, filter: &str) -> Option<u32> {
-        let is = |slot: u32| *self.filters[slot as usize].name == *filter;
+        let is = |slot: u32| *self.filters[slot].name == *filter;
         self.by_name.find(self.hasher.hash_one(filter), is)
     }
 
     /// The filter of `slot`; empty if the slot is free.
     #[must_use]
     pub fn name(&self, slot: u32) -> &str {
-        self.filters.get(slot as usize).map_or("", |filter| &filter.name)
+        self.filters.get(slot).map_or("", |filter| &filter.name)
     }
 
     /// Makes `session` a member of `group` of `filter`, connected or not. Every shard counts it
@@ -179,7 +179,7 @@ impl<K: Copy + Eq + Hash> SubscriptionTable<K> {
         let member = Subscriber { session, options, subscription_id };
         let found = self.find_group(filter, group);
         if let Some(slot) = found {
-            let members = &mut self.groups[slot as usize].members;
+            let members = &mut self.groups[slot].members;
             if let Some(position) = members.position(session, &self.hasher) {
                 members.replace(position, member);
                 return Joined { slot, existed: true };
@@ -187,7 +187,7 @@ impl<K: Copy + Eq + Hash> SubscriptionTable<K> {
         }
         let (_, shared) = self.router.group_join(filter, group, self.shard, online);
         let slot = found.unwrap_or_else(|| self.add_group(shared));
-        let members = &mut self.groups[slot as usize].members;
+        let members = &mut self.groups[slot].members;
         self.heap -= members.heap_bytes();
         members.push(member, online, &self.hasher);
         self.heap += members.heap_bytes();
@@ -204,7 +204,7 @@ impl<K: Copy + Eq + Hash> SubscriptionTable<K> {
 
     /// Takes `session` out of the group in `slot`; whether it was a member.
     pub fn leave_slot(&mut self, session: K, slot: u32) -> bool {
-        let Some(shared) = self.groups.get_mut(slot as usize) else { return false };
+        let Some(shared) = self.groups.get_mut(slot) else { return false };
         let members = &mut shared.members;
         let Some(position) = members.position(session, &self.hasher) else { return false };
         self.heap -= members.heap_bytes();
@@ -221,7 +221,7 @@ impl<K: Copy + Eq + Hash> SubscriptionTable<K> {
 
     /// Records that a member has a connection, or has none any more.
     pub fn set_online(&mut self, session: K, slot: u32, online: bool) {
-        let Some(shared) = self.groups.get_mut(slot as usize) else { return };
+        let Some(shared) = self.groups.get_mut(slot) else { return };
         let Some(position) = shared.members.position(session, &self.hasher) else { return };
         if shared.members.set_online(position, online, &self.hasher) {
             shared.group.set_online(self.shard, if online { 1 } else { -1 });
@@ -232,7 +232,7 @@ impl<K: Copy + Eq + Hash> SubscriptionTable<K> {
     #[inline]
     #[must_use]
     pub fn group_of(&self, id: GroupId) -> Option<u32> {
-        let is = |slot: u32| self.groups[slot as usize].group.id == id;
+        let is = |slot: u32| self.groups[slot].group.id == id;
         self.by_group_id.find(self.hasher.hash_one(id.0), is)
     }
 
@@ -240,7 +240,7 @@ impl<K: Copy + Eq + Hash> SubscriptionTable<K> {
     #[must_use]
     pub fn find_group(&self, filter: &str, group: &str) -> Option<u32> {
         let is = |slot: u32| {
-            let shared = &self.groups[slot as usize].group;
+            let shared = &self.groups[slot].group;
             *shared.filter == *filter && *shared.name == *group
         };
         self.by_group_name.find(self.hasher.hash_one((filter, group)), is)
@@ -249,14 +249,14 @@ impl<K: Copy + Eq + Hash> SubscriptionTable<K> {
     /// The group in `slot`.
     #[must_use]
     pub fn group(&self, slot: u32) -> Option<&Arc<Group>> {
-        self.groups.get(slot as usize).map(|shared| &shared.group)
+        self.groups.get(slot).map(|shared| &shared.group)
     }
 
     /// The members of the group in `slot` that live here, the connected ones first; none if the
     /// slot is free.
     #[must_use]
     pub fn members(&self, slot: u32) -> &[Subscriber<K>] {
-        self.groups.get(slot as usize).map_or(&[], |shared| shared.members.as_slice())
+        self.groups.get(slot).map_or(&[], |shared| shared.members.as_slice())
     }
 
     /// Picks the member of the group in `slot` that gets a message.
@@ -270,7 +270,7 @@ impl<K: Copy + Eq + Hash> SubscriptionTable<K> {
         hash: u64,
         load: impl FnMut(K) -> Option<usize>,
     ) -> Option<Subscriber<K>> {
-        self.groups.get_mut(slot as usize)?.members.pick(strategy, hash, load)
+        self.groups.get_mut(slot)?.members.pick(strategy, hash, load)
     }
 
     /// How many different filters have ordinary subscribers here.
@@ -309,7 +309,7 @@ impl<K: Copy + Eq + Hash> SubscriptionTable<K> {
     fn add_filter(&mut self, name: &str) -> u32 {
         let id = self.router.add(name, self.shard);
         let filter = Filter { id, name: name.into(), subscribers: Subscribers::new() };
-        let slot = self.filters.insert(filter) as u32;
+        let slot = self.filters.insert(filter);
         self.by_name.insert(self.hasher.hash_one(name), slot);
         self.by_id.insert(self.hasher.hash_one(id.0), slot);
         self.heap += name.len();
@@ -317,7 +317,7 @@ impl<K: Copy + Eq + Hash> SubscriptionTable<K> {
     }
 
     fn drop_filter(&mut self, slot: u32) {
-        let Filter { id, name, .. } = self.filters.remove(slot as usize);
+        let Some(Filter { id, name, .. }) = self.filters.take(slot) else { return };
         self.by_name.remove(self.hasher.hash_one(&*name), slot);
         self.by_id.remove(self.hasher.hash_one(id.0), slot);
         self.heap -= name.len();
@@ -327,14 +327,14 @@ impl<K: Copy + Eq + Hash> SubscriptionTable<K> {
     fn add_group(&mut self, group: Arc<Group>) -> u32 {
         let by_name = self.hasher.hash_one((&*group.filter, &*group.name));
         let by_id = self.hasher.hash_one(group.id.0);
-        let slot = self.groups.insert(SharedFilter { group, members: Members::new() }) as u32;
+        let slot = self.groups.insert(SharedFilter { group, members: Members::new() });
         self.by_group_name.insert(by_name, slot);
         self.by_group_id.insert(by_id, slot);
         slot
     }
 
     fn drop_group(&mut self, slot: u32) {
-        let SharedFilter { group, .. } = self.groups.remove(slot as usize);
+        let Some(SharedFilter { group, .. }) = self.groups.take(slot) else { return };
         let by_name = self.hasher.hash_one((&*group.filter, &*group.name));
         self.by_group_name.remove(by_name, slot);
         self.by_group_id.remove(self.hasher.hash_one(group.id.0), slot);

@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 use parking_lot::Mutex;
 
 use crate::sync::{Arc, AtomicUsize, Ordering};
-use crate::util::Key;
+use crate::util::{Key, Shrink};
 
 const PARTITIONS: usize = 256;
 
@@ -97,7 +97,10 @@ impl Directory {
 
     /// The session has ended; the ClientId is free.
     pub fn release(&self, client_id: &str, shard: u16) {
-        let removed = self.partition(client_id).lock().remove(client_id);
+        let mut map = self.partition(client_id).lock();
+        let removed = map.remove(client_id);
+        map.shrink(0);
+        drop(map);
         if removed.is_some() {
             // Relaxed: a count that nothing else depends on.
             self.sessions.fetch_sub(1, Ordering::Relaxed);

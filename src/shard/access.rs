@@ -10,11 +10,11 @@ use crate::auth::{Access, Decisions, Identity, Policies, Proof, Source};
 use crate::metrics::DropReason;
 use crate::session::{Delivery, Session};
 use crate::sync::Arc;
-use crate::util::Key;
+use crate::util::{Key, Sparse};
 
 /// Entries of sessions, by their place in the slab.
 #[derive(Default)]
-pub(super) struct AccessTable(Vec<Option<Box<Entry>>>);
+pub(super) struct AccessTable(Sparse<Box<Entry>>);
 
 struct Entry {
     session: Key,
@@ -57,35 +57,25 @@ impl AccessTable {
         if identity.username.is_none() && matches!(identity.proof, Proof::None) {
             return self.forget(session);
         }
-        *self.place(session) = Some(Entry::new(session, identity));
+        self.0.put(session.index, Entry::new(session, identity));
     }
 
     fn forget(&mut self, session: Key) {
-        if let Some(place) = self.0.get_mut(session.index as usize) {
-            *place = None;
-        }
+        self.0.take(session.index);
     }
 
     /// Who the session's Client is; `None`: one without a name.
     fn identity(&self, session: Key) -> Option<&Identity> {
-        let entry = self.0.get(session.index as usize)?.as_ref()?;
+        let entry = self.0.get(session.index)?;
         (entry.session == session).then_some(&entry.identity)
     }
 
-    fn place(&mut self, session: Key) -> &mut Option<Box<Entry>> {
-        let index = session.index as usize;
-        if self.0.len() <= index {
-            self.0.resize_with(index + 1, || None);
-        }
-        &mut self.0[index]
-    }
-
     fn entry(&mut self, session: Key) -> &mut Entry {
-        let place = self.place(session);
-        if place.as_ref().is_some_and(|entry| entry.session != session) {
-            *place = None;
+        let present = self.0.get(session.index).is_some_and(|entry| entry.session == session);
+        if !present {
+            self.0.put(session.index, Entry::new(session, Identity::default()));
         }
-        place.get_or_insert_with(|| Entry::new(session, Identity::default()))
+        &mut self.0[session.index]
     }
 }
 

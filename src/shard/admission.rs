@@ -7,6 +7,10 @@ use parking_lot::Mutex;
 
 use crate::config::ListenerRuntime;
 use crate::sync::Arc;
+use crate::util::Shrink;
+
+/// Room that the counts keep, in entries.
+const CAPACITY_KEPT: usize = 64;
 
 /// Counts what the limits are about. Shared by all shards; touched at accept, at CONNECT and at
 /// close, and only where a limit is set.
@@ -123,6 +127,7 @@ fn less<K: Eq + std::hash::Hash>(counts: &mut HashMap<K, u32>, key: &K) {
         *count -= 1;
         if *count == 0 {
             counts.remove(key);
+            counts.shrink(CAPACITY_KEPT);
         }
     }
 }

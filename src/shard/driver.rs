@@ -7,6 +7,7 @@ mod layers;
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::mpsc;
 
 use mio::Registry;
 use tracing::Level;
@@ -16,13 +17,14 @@ use accept::Listener;
 use super::admission::Ticket;
 use super::command::Adopt;
 use super::pages::Page;
+use super::tidy::LIST_KEPT;
 use super::{Command, Served, Shard, Shared, logging};
 use crate::config::ListenerRuntime;
 use crate::connection::Wants;
 use crate::reactor::{Handler, Reactor};
 use crate::sync::{Arc, Batches};
 use crate::transport::{ListenSocket, Need, Next, Received, Scratch, Stream};
-use crate::util::{Key, Now};
+use crate::util::{Key, Now, SetAside, Shrink, Sparse};
 
 /// Commands taken from the mailbox in one turn.
 const MAILBOX_BUDGET: usize = 16 * 1024;
@@ -43,6 +45,8 @@ pub(super) enum DriverCommand {
     Page(Box<Page>),
     /// Write to the log what the shard holds.
     Describe,
+    /// Give the free memory that is set aside for this thread to another one.
+    HandOver(mpsc::Sender<SetAside>),
     /// End the thread.
     Stop,
 }
@@ -66,7 +70,7 @@ struct Wire {
 /// See the module's documentation.
 pub(super) struct Driver {
     shard: Shard,
-    wires: Vec<Option<Wire>>,
+    wires: Sparse<Wire>,
     listeners: Vec<Listener>,
     registry: Registry,
     shared: Arc<Shared>,
@@ -95,7 +99,7 @@ impl Driver {
     pub(super) fn new(mut shard: Shard, reactor: &Reactor) -> io::Result<Self> {
         shard.set_wants(wants(&shard));
         Ok(Self {
-            wires: Vec::new(),
+            wires: Sparse::new(),
             listeners: Vec::new(),
             registry: reactor.registry()?,
             shared: Arc::clone(shard.shared()),
@@ -117,14 +121,10 @@ impl Driver {
     }
 
     fn wire(&mut self, key: Key) -> Option<&mut Wire> {
-        self.wires.get_mut(key.index as usize)?.as_mut()
+        self.wires.get_mut(key.index)
     }
 
     fn install(&mut self, key: Key, mut stream: Stream, ticket: Ticket) {
-        let index = key.index as usize;
-        if self.wires.len() <= index {
-            self.wires.resize_with(index + 1, || None);
-        }
         let registered = stream.register(&self.registry, key.to_u64());
         let layered = stream.layered().is_some();
         if stream.is_backed_up()
@@ -142,7 +142,7 @@ impl Driver {
             unfinished: false,
             queued: false,
         };
-        self.wires[index] = Some(wire);
+        self.wires.put(key.index, wire);
         if registered.is_err() {
             self.shard.gone(key);
         }
@@ -162,7 +162,7 @@ impl Driver {
         if self.shard.is_backed_up(key) {
             return; // Until its socket takes more: see `writable`.
         }
-        let Some(wire) = self.wires.get_mut(key.index as usize).and_then(Option::as_mut) else {
+        let Some(wire) = self.wires.get_mut(key.index) else {
             return;
         };
         if wire.unfinished {
@@ -178,7 +178,7 @@ impl Driver {
     /// One read. A short read means that the socket is empty: no second one to hear so, unless
     /// the peer has closed and the end is to be read.
     fn read(&mut self, key: Key) {
-        let Some(wire) = self.wires.get_mut(key.index as usize).and_then(Option::as_mut) else {
+        let Some(wire) = self.wires.get_mut(key.index) else {
             return;
         };
         if !wire.readable {
@@ -191,7 +191,7 @@ impl Driver {
     }
 
     fn receive(&mut self, key: Key) {
-        let Some(wire) = self.wires.get_mut(key.index as usize).and_then(Option::as_mut) else {
+        let Some(wire) = self.wires.get_mut(key.index) else {
             return;
         };
         let room = if wire.connected { self.buffer.len() } else { EARLY_READ };
@@ -220,7 +220,7 @@ impl Driver {
     /// Hands what was read to the connection.
     fn take(&mut self, key: Key, received: Received, layered: bool) {
         let Received { len, next } = received;
-        let Some(wire) = self.wires.get_mut(key.index as usize).and_then(Option::as_mut) else {
+        let Some(wire) = self.wires.get_mut(key.index) else {
             return;
         };
         wire.readable = next != Next::Wait;
@@ -301,7 +301,7 @@ impl Driver {
     /// Sends a connection, with its socket and what was read of it, to the shard that has its
     /// session. Its output buffer is empty: it has not got past CONNECT.
     fn hand_over(&mut self, key: Key, to: u16) {
-        let Some(mut wire) = self.wires.get_mut(key.index as usize).and_then(Option::take) else {
+        let Some(mut wire) = self.wires.take(key.index) else {
             return;
         };
         let Some(parked) = self.shard.park(key) else { return };
@@ -368,6 +368,10 @@ impl Driver {
             DriverCommand::Describe => {
                 self.shard.describe().iter().for_each(|line| tracing::info!("{line}"));
             }
+            DriverCommand::HandOver(to) => {
+                // Whoever wanted it may have ended; it is free memory here as well.
+                let _ = to.send(SetAside::take());
+            }
             DriverCommand::Stop => self.stopped = true,
         }
     }
@@ -425,6 +429,19 @@ impl Driver {
                     self.mail = Some(batches);
                 }
             }
+        }
+    }
+
+    /// See [`Shard::has_tidied`].
+    fn shrink_lists(&mut self) {
+        self.run.shrink(LIST_KEPT);
+        self.handshakes.shrink(LIST_KEPT);
+        self.recheck.shrink(LIST_KEPT);
+        self.held_back.shrink(LIST_KEPT);
+        self.spare.shrink(LIST_KEPT);
+        self.fresh.shrink(LIST_KEPT);
+        if self.batch.len() == 0 {
+            self.batch = Vec::new().into_iter();
         }
     }
 
@@ -523,6 +540,9 @@ impl Handler for Driver {
 
     fn timers(&mut self, _now: Now) {
         self.shard.timers();
+        if self.shard.has_tidied() {
+            self.shrink_lists();
+        }
     }
 
     fn flush(&mut self, _now: Now) -> bool {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use super::core::{Core, Timer, UNFLUSHED_MAX};
+use super::tidy::Tidy;
 use super::{Command, Settings, Shared};
 use crate::auth::PeerIdentity;
 use crate::config::{ListenerRuntime, Runtime};
@@ -11,7 +12,7 @@ use crate::connection::{
 };
 use crate::protocol::ReasonCode;
 use crate::sync::Arc;
-use crate::util::{Key, Now};
+use crate::util::{Key, Now, Sparse};
 
 /// What a driver has to do after handing over bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,15 +50,21 @@ pub(super) struct Seat {
 /// [`take_dirty`](Self::take_dirty) names, and ends with [`end_turn`](Self::end_turn).
 pub struct Shard {
     /// One for each link, at the same index.
-    pub(super) seats: Vec<Option<Seat>>,
+    pub(super) seats: Sparse<Seat>,
     pub(super) core: Core,
     pub(super) due: Vec<Timer>,
+    pub(super) tidy: Tidy,
 }
 
 impl Shard {
     /// Shard number `id` of those that share `shared`.
     pub fn new(id: u16, shared: Arc<Shared>, settings: Arc<Settings>, now: Now) -> Self {
-        Self { seats: Vec::new(), core: Core::new(id, shared, settings, now), due: Vec::new() }
+        Self {
+            seats: Sparse::new(),
+            core: Core::new(id, shared, settings, now),
+            due: Vec::new(),
+            tidy: Tidy::new(),
+        }
     }
 
     /// A turn begins; returns true while another shard is too far behind to be fed.
@@ -88,27 +95,30 @@ impl Shard {
 
     fn seat(&mut self, make: impl FnOnce(Key) -> Connection) -> Key {
         let key = self.core.links.insert(Link::default());
-        let index = key.index as usize;
-        if self.seats.len() <= index {
-            self.seats.resize_with(index + 1, || None);
-        }
-        debug_assert!(self.seats[index].is_none());
         let connection = make(key);
         let deadline = connection.deadline_ms(self.core.config.connect.timeout_ms);
-        self.seats[index] =
-            Some(Seat { connection, armed_ms: u64::MAX, waiting: false, counted: 0 });
+        let seat = Seat { connection, armed_ms: u64::MAX, waiting: false, counted: 0 };
+        let old = self.seats.put(key.index, seat);
+        debug_assert!(old.is_none());
         if let Some(deadline) = deadline {
             self.arm(key, deadline);
         }
-        self.core.metrics().connections.add(1);
+        self.count_connections(1);
         key
+    }
+
+    /// Counts connections in, or out.
+    fn count_connections(&self, delta: i64) {
+        let metrics = self.core.metrics();
+        metrics.connections.add(delta);
+        metrics.connection_bytes.add(delta * (size_of::<Seat>() + size_of::<Link>()) as i64);
     }
 
     pub(super) fn seat_mut(&mut self, key: Key) -> Option<&mut Seat> {
         if !self.core.links.contains(key) {
             return None;
         }
-        self.seats.get_mut(key.index as usize)?.as_mut()
+        self.seats.get_mut(key.index)
     }
 
     /// Bytes have come in. What can't be used yet is kept.
@@ -133,9 +143,7 @@ impl Shard {
         if !self.core.links.contains(key) {
             return Served::Closed;
         }
-        let Some(Some(seat)) = self.seats.get_mut(key.index as usize) else {
-            return Served::Closed;
-        };
+        let Some(seat) = self.seats.get_mut(key.index) else { return Served::Closed };
         let progress = run(&mut seat.connection, &mut self.core);
         seat.waiting = progress == Progress::Unfinished;
         let held = seat.connection.held();
@@ -221,7 +229,6 @@ impl Shard {
 
     /// Ends a connection: its session is detached, its output is left for a last flush.
     pub(super) fn finish(&mut self, key: Key, close: Close) {
-        let index = key.index as usize;
         let Some(link) = self.core.links.get_mut(key) else { return };
         if link.closing {
             return;
@@ -229,10 +236,10 @@ impl Shard {
         link.closing = true;
         let session = link.session.take();
         self.core.mark_dirty(key);
-        let seat = self.seats.get_mut(index).and_then(Option::take);
+        let seat = self.seats.take(key.index);
         let held = seat.as_ref().map_or(0, |seat| seat.counted);
         self.core.metrics().input_bytes.add(-(held as i64));
-        self.core.metrics().connections.add(-1);
+        self.count_connections(-1);
         self.core.metrics().connections_closed.increment();
         if let Close::Refused { reason, .. } = close
             && matches!(reason, ReasonCode::MALFORMED_PACKET | ReasonCode::PROTOCOL_ERROR)
@@ -262,10 +269,10 @@ impl Shard {
 
     /// Takes a connection that is [`Served::Moving`] out of this shard.
     pub fn park(&mut self, key: Key) -> Option<Parked> {
-        let seat = self.seats.get_mut(key.index as usize)?.take()?;
+        let seat = self.seats.take(key.index)?;
         self.core.links.remove(key)?;
         self.core.metrics().input_bytes.add(-(seat.counted as i64));
-        self.core.metrics().connections.add(-1);
+        self.count_connections(-1);
         self.core.shared.add_load(self.core.id, -1);
         Some(seat.connection.park())
     }
@@ -388,6 +395,7 @@ impl Shard {
     /// Sends the mail of this turn.
     pub fn end_turn(&mut self) {
         self.core.post_all();
+        self.tidy.end_turn(self.core.now.mono_ms);
     }
 
     /// True when the connection just served stopped because another shard is behind.

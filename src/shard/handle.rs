@@ -2,6 +2,7 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
 use super::driver::{Driver, DriverCommand};
@@ -14,6 +15,7 @@ use crate::protocol::Message;
 use crate::reactor::{Clock, Reactor, ReactorConfig};
 use crate::sync::{Arc, Ordering};
 use crate::transport::ListenSocket;
+use crate::util::SetAside;
 
 /// The running shard threads.
 pub struct Shards {
@@ -204,6 +206,11 @@ impl Handle {
     /// Sets the memory pressure, 0 to 3.
     pub fn pressure(&self, level: u8) {
         self.shared.set_pressure(level);
+    }
+
+    /// Has each shard send the free memory that the allocator has set aside for its thread.
+    pub fn hand_over(&self, to: &mpsc::Sender<SetAside>) {
+        self.push_all(|| Command::Driver(Box::new(DriverCommand::HandOver(to.clone()))));
     }
 
     /// Commands waiting in each shard's mailbox, and connections on each shard.

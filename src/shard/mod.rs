@@ -37,6 +37,7 @@ mod route;
 mod sessions;
 mod settings;
 mod shared;
+mod tidy;
 mod timers;
 
 pub use command::{Adopt, Command};

@@ -15,10 +15,13 @@ use crate::connection::{Event, Outgoing, Routed, Way, committed};
 use crate::protocol::{Message, PacketType};
 use crate::router::{RetainedItem, ScanState};
 use crate::sync::Arc;
-use crate::util::Key;
+use crate::util::{Key, Shrink};
 
 /// Entries examined by one slice of that search.
 const SWEEP_BUDGET: usize = 2_048;
+
+/// Topics on their way through their owners for which there is always room.
+const VIA_OWNER_KEPT: usize = 64;
 
 /// Whether a topic is one that only the broker publishes to. It never takes such a Retained Message
 /// back, and Clients cannot.
@@ -103,6 +106,7 @@ impl Core {
             *count -= 1;
             if *count == 0 {
                 self.via_owner.remove(&hash);
+                self.via_owner.shrink(VIA_OWNER_KEPT);
             }
         }
     }

@@ -21,11 +21,13 @@ impl Shard {
             self.close_ended();
         }
         self.due = due;
+        self.tidy();
     }
 
     /// When [`Shard::timers`] has something to do next, monotonic ms.
     pub fn next_deadline(&self) -> Option<u64> {
-        self.core.timers.next_deadline(self.core.now.mono_ms)
+        let timer = self.core.timers.next_deadline(self.core.now.mono_ms);
+        [timer, self.tidy.due_ms()].into_iter().flatten().min()
     }
 
     fn connection_due(&mut self, key: Key) {
@@ -54,7 +56,7 @@ impl Shard {
     /// A Client that has sent its CONNECT and still waits for its password to be checked is told
     /// to come again.
     fn give_up(&mut self, key: Key) -> Close {
-        let seat = self.seats.get_mut(key.index as usize).and_then(Option::as_mut);
+        let seat = self.seats.get_mut(key.index);
         match seat.filter(|seat| seat.connection.is_waiting()) {
             Some(seat) => seat.connection.give_up(&mut self.core),
             None => Close::Silent { what: NO_CONNECT },

@@ -1,5 +1,5 @@
-//! Small data structures: clock values, generational slab, ring, timer wheel, buffers, and the
-//! frames of WebSocket.
+//! Small data structures: clock values, sparse list, generational slab, ring, timer wheel, buffers,
+//! and the frames of WebSocket.
 //!
 //! All of them are plain single-threaded memory without a clock of their own: whoever owns one
 //! passes time in and moves effects out. Nothing here allocates before its first use.
@@ -12,7 +12,10 @@ pub mod outbuf;
 pub mod pool;
 pub mod ring;
 pub mod rng;
+pub mod set_aside;
+pub mod shrink;
 pub mod slab;
+pub mod sparse;
 pub mod websocket;
 pub mod wheel;
 
@@ -22,5 +25,8 @@ pub use outbuf::OutBuf;
 pub use pool::BufPool;
 pub use ring::{Full, Limit, Limits, Ring};
 pub use rng::Rng;
+pub use set_aside::SetAside;
+pub use shrink::Shrink;
 pub use slab::{GenSlab, Key};
+pub use sparse::Sparse;
 pub use wheel::Wheel;

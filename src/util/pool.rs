@@ -6,6 +6,8 @@
 #[derive(Debug)]
 pub struct BufPool {
     free: Vec<Vec<u8>>,
+    /// Buffers that nobody has asked for since [`BufPool::age`] was called last.
+    unused: usize,
     buffers_max: usize,
     capacity_max: usize,
 }
@@ -14,12 +16,14 @@ impl BufPool {
     /// A pool of up to `buffers_max` buffers, none larger than `capacity_max` bytes. Empty at
     /// first.
     pub fn new(buffers_max: usize, capacity_max: usize) -> Self {
-        Self { free: Vec::new(), buffers_max, capacity_max }
+        Self { free: Vec::new(), unused: 0, buffers_max, capacity_max }
     }
 
     /// An empty buffer: a recycled one, or one that has not allocated yet.
     pub fn get(&mut self) -> Vec<u8> {
-        self.free.pop().unwrap_or_default()
+        let buffer = self.free.pop().unwrap_or_default();
+        self.unused = self.unused.min(self.free.len());
+        buffer
     }
 
     /// Takes a buffer back. It is freed instead when the pool is full or the buffer has grown
@@ -38,9 +42,18 @@ impl BufPool {
         self.free.iter().map(Vec::capacity).sum()
     }
 
+    /// Frees half of the buffers that waited in vain since the last call: a pool that a crowd has
+    /// filled empties in a few calls, and one that is in use keeps what it uses.
+    pub fn age(&mut self) {
+        // The oldest: what is taken is what was put last.
+        self.free.drain(..self.unused.div_ceil(2));
+        self.unused = self.free.len();
+    }
+
     /// Frees every waiting buffer; for when memory runs short.
     pub fn clear(&mut self) {
         self.free = Vec::new();
+        self.unused = 0;
     }
 }
 
@@ -68,6 +81,20 @@ mod tests {
         }
         assert_eq!(pool.free.len(), 2);
         pool.clear();
+        assert_eq!(pool.bytes(), 0);
+    }
+
+    #[test]
+    fn buffers_that_wait_in_vain_are_freed_and_others_stay() {
+        let mut pool = BufPool::new(100, 1024);
+        (0..100).for_each(|_| pool.put(Vec::with_capacity(512)));
+        for _ in 0..10 {
+            let taken: Vec<_> = (0..10).map(|_| pool.get()).collect();
+            taken.into_iter().for_each(|buffer| pool.put(buffer));
+            pool.age();
+        }
+        assert_eq!(pool.free.len(), 10);
+        (0..5).for_each(|_| pool.age());
         assert_eq!(pool.bytes(), 0);
     }
 

@@ -16,7 +16,10 @@
 //! For an `advance(now)`: every deadline `<= now - TICK_MS` has come out, none `> now` has.
 //!
 //! # Memory
-//! An entry is its key and eight bytes. Slots are plain vectors, released when they empty.
+//! An entry is its key and eight bytes. Slots are plain vectors, released when they empty. Entries
+//! that nobody waits for any more stay until they are due, or until [`Wheel::purge`] finds them.
+
+use super::shrink::Shrink;
 
 /// Resolution in milliseconds. MQTT's own times are in seconds; 64 ms keeps wakes few.
 pub const TICK_MS: u64 = 1 << TICK_BITS;
@@ -42,6 +45,8 @@ pub struct Wheel<K> {
     occupied: [u64; LEVELS],
     /// `LEVELS * SLOTS`, level by level.
     slots: Box<[Vec<Entry<K>>]>,
+    /// Where [`Wheel::purge`] goes on: a slot, and how many of its entries are left to look at.
+    purged: (usize, usize),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +63,7 @@ impl<K: Copy> Wheel<K> {
             len: 0,
             occupied: [0; LEVELS],
             slots: (0..LEVELS * SLOTS).map(|_| Vec::new()).collect(),
+            purged: (0, usize::MAX),
         }
     }
 
@@ -115,6 +121,43 @@ impl<K: Copy> Wheel<K> {
             None => self.next_tick()?,
         };
         Some(tick.saturating_mul(TICK_MS).max(now_ms))
+    }
+
+    /// The time that `keep` is given for an entry with this deadline.
+    pub fn rounded(deadline_ms: u64) -> u64 {
+        deadline_ms.div_ceil(TICK_MS).saturating_mul(TICK_MS)
+    }
+
+    /// Takes out entries that nobody waits for: those whose key and [rounded](Wheel::rounded)
+    /// deadline `keep` refuses. Looks at up to `budget` entries and goes on from there at the next
+    /// call. True when it has come round.
+    pub fn purge(&mut self, budget: usize, keep: impl Fn(K, u64) -> bool) -> bool {
+        let mut budget = budget;
+        let (first, mut left) = self.purged;
+        for at in first..self.slots.len() {
+            let slot = &mut self.slots[at];
+            // From the end on, where entries come and go meanwhile.
+            left = left.min(slot.len());
+            while left > 0 {
+                if budget == 0 {
+                    self.purged = (at, left);
+                    return false;
+                }
+                (budget, left) = (budget - 1, left - 1);
+                let Entry { tick, key } = slot[left];
+                if !keep(key, tick.saturating_mul(TICK_MS)) {
+                    slot.swap_remove(left);
+                    self.len -= 1;
+                }
+            }
+            slot.shrink(SLOT_CAPACITY_KEPT);
+            if slot.is_empty() {
+                self.occupied[at / SLOTS] &= !(1 << (at % SLOTS));
+            }
+            left = usize::MAX;
+        }
+        self.purged = (0, usize::MAX);
+        true
     }
 
     /// Puts an entry where it belongs relative to the wheel's tick.

@@ -84,7 +84,7 @@ fn scenario(broker: &Broker, hostile: usize, good: usize, rounds: usize) {
     const THREADS: usize = 4;
     let mut after = Client::connect(broker, V311, "after");
     let mut pairs: Vec<Bystanders> = (0..good / 2).map(|_| Bystanders::new(broker)).collect();
-    let mut before = Holding::now(broker);
+    let before = Holding::now(broker);
     let mut peak = before;
     let (stop, messages) = (AtomicBool::new(false), AtomicUsize::new(0));
     thread::scope(|scope| {
@@ -106,9 +106,6 @@ fn scenario(broker: &Broker, hostile: usize, good: usize, rounds: usize) {
             let now = Holding::now(broker);
             peak = if now.memory > peak.memory { now } else { peak };
             crowd.into_iter().for_each(Client::cut);
-            if round == 0 {
-                before = before.first(broker, peak);
-            }
         }
     });
     println!("{} messages of {good} good clients", messages.load(Ordering::Relaxed));

@@ -75,6 +75,8 @@ impl DataPlane for FakePlane {
     }
 
     fn pressure(&self, _: u8) {}
+
+    fn hand_over(&self, _: &std::sync::mpsc::Sender<crate::util::SetAside>) {}
 }
 
 /// The address of a socket that listens on one.

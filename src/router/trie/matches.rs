@@ -36,6 +36,17 @@ impl Matches {
         self.groups.clear();
     }
 
+    /// Gives back memory for more than `kept` matches of each kind, which are forgotten.
+    pub fn shrink(&mut self, kept: usize) {
+        self.clear();
+        if self.filters.capacity() > kept {
+            self.filters.shrink_to_fit();
+        }
+        if self.groups.capacity() > kept {
+            self.groups.shrink_to_fit();
+        }
+    }
+
     /// Whether nobody subscribes.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -24,7 +24,7 @@ impl Driver {
     pub(super) fn flush_one(&mut self, key: Key) {
         let Some(link) = self.shard.link(key) else { return };
         link.dirty = false;
-        let Some(wire) = self.wires.get_mut(key.index as usize).and_then(Option::as_mut) else {
+        let Some(wire) = self.wires.get_mut(key.index) else {
             return;
         };
         let mut writes = 0;
@@ -67,7 +67,7 @@ impl Driver {
     }
 
     pub(super) fn close(&mut self, key: Key) {
-        if let Some(mut wire) = self.wires.get_mut(key.index as usize).and_then(Option::take) {
+        if let Some(mut wire) = self.wires.take(key.index) {
             // Our side ends first, so that what was written arrives before the end.
             let _ = wire.stream.shutdown(&mut self.scratch);
             self.forget_layers(&mut wire.stream);

@@ -75,7 +75,7 @@ impl Driver {
 
     /// Sees to what a read has brought beside bytes. False when the connection is over.
     pub(super) fn heed_layers(&mut self, key: Key, error: Option<&io::Error>) -> bool {
-        let Some(wire) = self.wires.get_mut(key.index as usize).and_then(Option::as_mut) else {
+        let Some(wire) = self.wires.get_mut(key.index) else {
             return false;
         };
         let introduction = wire.stream.introduction();
@@ -196,7 +196,7 @@ impl Driver {
             return;
         }
         let Self { wires, scratch, .. } = self;
-        let wire = wires.get_mut(key.index as usize).and_then(Option::as_mut);
+        let wire = wires.get_mut(key.index);
         let Some(layered) = wire.and_then(|wire| wire.stream.layered()) else { return };
         let Page { status, path, body, head_only, .. } = page;
         let sent = layered.answer(status, &path, &body, head_only, scratch);

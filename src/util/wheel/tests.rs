@@ -107,6 +107,42 @@ fn emptied_slots_give_their_memory_back() {
     assert!(wheel.slots.iter().all(|slot| slot.capacity() <= SLOT_CAPACITY_KEPT));
 }
 
+#[test]
+fn entries_that_nobody_waits_for_are_purged_a_part_at_a_time() {
+    let mut wheel = Wheel::new(0);
+    for key in 0..100_000 {
+        wheel.insert(3_600_000 + key % 1_000 * 5_000, key);
+    }
+    let at = |key: u64| Wheel::<u64>::rounded(3_600_000 + key % 1_000 * 5_000);
+    let mut calls = 1;
+    while !wheel.purge(1_000, |key, at_ms| {
+        assert_eq!(at_ms, at(key));
+        key % 100 == 7
+    }) {
+        calls += 1;
+        // Others come while it goes on.
+        wheel.insert(3_600_000 + 107 * 5_000, 107);
+        assert!(due(&mut wheel, calls * 64).is_empty());
+    }
+    assert!((100..=150).contains(&calls), "{calls}");
+    assert_eq!(wheel.len() as u64, 1_000 + calls - 1);
+    let slots = wheel.slots.iter().map(Vec::capacity).sum::<usize>();
+    assert!(slots < 8 * wheel.len(), "{slots}");
+    let left = due(&mut wheel, u64::MAX >> 8);
+    assert!(left.iter().all(|key| key % 100 == 7), "one came that was purged");
+    assert_eq!((left.len() as u64, wheel.is_empty()), (1_000 + calls - 1, true));
+}
+
+#[test]
+fn a_deadline_that_was_moved_is_purged_at_its_old_place() {
+    let mut wheel = Wheel::new(0);
+    wheel.insert(10_000, 1);
+    wheel.insert(5_000, 1);
+    assert!(wheel.purge(10, |_, at_ms| at_ms == Wheel::<u64>::rounded(5_000)));
+    assert_eq!(due(&mut wheel, 5_064), [1]);
+    assert_eq!(wheel.next_deadline(5_064), None);
+}
+
 #[derive(Clone, Debug)]
 enum Op {
     Insert { after_ms: u64 },

@@ -23,6 +23,9 @@ use loom::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 #[path = "../../../src/sync/batch_stack.rs"]
 mod batch_stack;
 
+#[path = "../../../src/util/shrink.rs"]
+mod shrink;
+
 /// In the place of `src/sync/mod.rs`.
 pub mod sync {
     pub use crate::batch_stack::{BatchQueue, Batches};
@@ -33,8 +36,10 @@ pub mod sync {
     pub use std::sync::Arc;
 }
 
-/// The keys that the directory hands out.
+/// The keys that the directory hands out, and its way to give memory back.
 pub mod util {
+    pub use crate::shrink::Shrink;
+
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct Key {
         pub index: u32,
