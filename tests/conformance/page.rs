@@ -16,9 +16,10 @@ that show that the broker does it. The number leads to the exact wording in the
 [3.1.1](https://docs.oasis-open.org/mqtt/mqtt/v3.1.1/os/mqtt-v3.1.1-os.html) standards.
 
 `wire::retained::NAME` runs as `cargo test --test wire retained::NAME`. The tests of `wire` and
-`shards` speak to the built broker over TCP, with one shard and with four, in bytes written by
-hand; `core` runs the shards' code on a transport in memory. Many tests show more than they say
-here: what they receive is read strictly (`tests/support/parse.rs`).
+`shards` speak to the built broker over TCP, those of `transports` over TLS and WebSocket, too, with
+one shard and with four, in bytes written by hand; `core` runs the shards' code on a transport in
+memory. Many tests show more than they say here: what they receive is read strictly
+(`tests/support/parse.rs`).
 
 *Clients only* marks a statement that asks nothing of a server, not even to notice who breaks it.
 ";
@@ -36,10 +37,14 @@ fn section(page: &mut String, proof: &Proof, version: Version) {
     let statements = proof.of(version);
     let count = |binds| statements.iter().filter(|statement| statement.binds == binds).count();
     let absent = statements.iter().filter(|statement| statement.binds.is_absent()).count();
+    let absent = match absent {
+        0 => String::new(),
+        count => format!("; {count} is about bridges"),
+    };
     let _written = write!(
         page,
         "\n## MQTT {version}\n\n{} statements: {} bind the broker, each with a test; {} bind \
-         clients only; {absent} are about WebSocket and bridges.\n\n\
+         clients only{absent}.\n\n\
          | statement | what it asks for | shown by |\n|---|---|---|\n",
         statements.len(),
         count(Binds::Broker),
@@ -51,7 +56,6 @@ fn section(page: &mut String, proof: &Proof, version: Version) {
         let shown = match (statement.binds, tests) {
             (Binds::Client, None) => "*clients only*".into(),
             (Binds::Client, Some(tests)) => format!("*clients only*; {tests}"),
-            (Binds::WebSocket, _) => "*about WebSocket: no test here yet*".into(),
             (Binds::Bridge, _) => "*about bridges*".into(),
             (Binds::Broker, tests) => tests.unwrap_or_default(),
         };

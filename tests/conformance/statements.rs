@@ -7,8 +7,6 @@ pub enum Binds {
     Broker,
     /// Clients only.
     Client,
-    /// A server that speaks MQTT over WebSocket; no test of the broker does so yet.
-    WebSocket,
     /// A server that connects to other servers, which this one does not do yet.
     Bridge,
 }
@@ -18,17 +16,14 @@ impl Binds {
         match word {
             "server" | "both" => Binds::Broker,
             "client" => Binds::Client,
-            "websocket" => Binds::WebSocket,
             "bridge" => Binds::Bridge,
-            _ => {
-                panic!("a statement binds server, client, both, websocket or bridge, not {word:?}")
-            }
+            _ => panic!("a statement binds server, client, both or bridge, not {word:?}"),
         }
     }
 
     /// Whether it is about something the broker does not have.
     pub fn is_absent(self) -> bool {
-        matches!(self, Binds::WebSocket | Binds::Bridge)
+        self == Binds::Bridge
     }
 }
 

@@ -166,6 +166,14 @@ impl WebSocket {
         self.controls.remove(0)
     }
 
+    /// Waits for the end of the connection below, with nothing more before it.
+    pub fn ended(&mut self) {
+        match self.inner.read(&mut [0]) {
+            Ok(count) => assert_eq!(count, 0, "bytes after the end"),
+            Err(error) => assert_eq!(error.kind(), io::ErrorKind::ConnectionReset, "{error}"),
+        }
+    }
+
     fn more(&mut self) -> io::Result<bool> {
         let mut chunk = [0; 65_536];
         let count = self.inner.read(&mut chunk)?;

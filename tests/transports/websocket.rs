@@ -61,6 +61,7 @@ fn c29_packets_of_every_size_arrive_around_the_edges_and_at_5_mb() {
     });
 }
 
+/// Shows 5.0 [MQTT-6.0.0-2]; 3.1.1 [MQTT-6.0.0-2].
 #[test]
 fn c29_packets_may_share_frames_span_them_and_come_byte_by_byte() {
     each_kind(&WEB, |site, kind| {
@@ -118,6 +119,27 @@ fn a_ping_is_answered_and_a_close_is_returned() {
     });
 }
 
+/// That the broker's own frames are binary, `WebSocket` checks with each.
+///
+/// Shows 5.0 [MQTT-6.0.0-1]; 3.1.1 [MQTT-6.0.0-1].
+#[test]
+fn data_in_other_frames_than_binary_ones_ends_the_connection() {
+    each_kind(&WEB, |site, kind| {
+        let mut client = connected(site, kind);
+        client.ping();
+        for connect in [Connect::new(V5, &fresh("text")), Connect::new(V311, &fresh("text"))] {
+            let connect = connect.bytes();
+            let begun = [frame(0x01, &connect[..4]), frame(0x80, &connect[4..])].concat();
+            for bytes in [frame(0x81, &connect), begun] {
+                let mut socket = open(site, kind);
+                socket.raw(&bytes);
+                assert_eq!(socket.control(), (8, 1003_u16.to_be_bytes().to_vec()));
+                socket.ended();
+            }
+        }
+    });
+}
+
 #[test]
 fn what_websocket_forbids_ends_the_connection_with_its_status() {
     each_kind(&WEB, |site, kind| {
@@ -159,6 +181,21 @@ fn what_follows_the_upgrade_at_once_is_not_lost() {
         stream.write_all(&bytes).expect("send");
         let mut client = Client::over(Box::new(WebSocket::opened(Box::new(stream))), V5);
         assert_eq!(client.connack().code, 0);
+    });
+}
+
+/// Shows 5.0 [MQTT-6.0.0-4]; 3.1.1 [MQTT-6.0.0-4].
+#[test]
+fn of_the_subprotocols_that_are_offered_mqtt_is_chosen() {
+    each_site(|site| {
+        for offer in ["mqtt", "mqttv3.1, mqtt", "chat,mqtt , mqttv3.1"] {
+            let mut stream = tcp(site.address(Kind::Web));
+            let header = format!("Sec-WebSocket-Protocol: {offer}\r\n");
+            stream.write_all(upgrade(&header).as_bytes()).expect("send");
+            let head = http_head(&mut stream).0;
+            assert!(head.starts_with("HTTP/1.1 101 "), "{offer}: {head}");
+            assert!(head.contains("Sec-WebSocket-Protocol: mqtt\r\n"), "{offer}: {head}");
+        }
     });
 }
 

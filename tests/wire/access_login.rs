@@ -42,6 +42,25 @@ fn only_a_right_password_lets_a_user_in() {
     });
 }
 
+/// Nor does it end it. The parser refuses Session Present in a refusal.
+///
+/// Shows 5.0 [MQTT-3.2.2-6]; 3.1.1 [MQTT-3.2.2-4].
+#[test]
+fn a_refusal_does_not_tell_of_the_session_that_is_there() {
+    let files = Files::of(&["bob"]);
+    each_broker(&files.options(), |broker| {
+        each_version(&ALL, |version| {
+            let connect = Connect::persistent(version, &fresh("refused"));
+            let right = connect.clone().login("bob", "secret");
+            Client::with(broker, &right).leave();
+            refusal(broker, &connect.login("bob", "wrong"));
+            let (client, connack) = Client::accepted(broker, &right);
+            assert_eq!(connack.session_present, version != Version::V31);
+            client.leave();
+        });
+    });
+}
+
 #[test]
 fn anonymous_clients_may_be_let_in_beside_users() {
     let files = Files::of(&["bob"]);
@@ -219,6 +238,7 @@ fn two_hundred_logins_hold_up_no_message() {
     });
 }
 
+/// Shows 3.1.1 [MQTT-4.8.0-2].
 #[test]
 fn a_full_queue_of_passwords_says_that_the_broker_is_busy() {
     let files = Files::of(&[]);
@@ -238,6 +258,7 @@ fn a_full_queue_of_passwords_says_that_the_broker_is_busy() {
             let (busy, wrong) = (of(version, 0x89, 3), of(version, 0x86, 5));
             assert!(codes.contains(&busy) && codes.contains(&wrong), "{codes:02x?}");
             assert!(codes.iter().all(|code| [busy, wrong].contains(code)), "{codes:02x?}");
+            clients.iter_mut().for_each(Client::closed);
         }
         Client::with(broker, &Connect::new(V311, &fresh("later")).login("slow", "pw")).ping();
     });

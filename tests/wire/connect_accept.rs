@@ -159,8 +159,7 @@ fn empty_client_ids_can_be_forbidden() {
     });
 }
 
-/// Shows 5.0 [MQTT-3.1.4-2], [MQTT-3.2.2-6], [MQTT-3.2.2-7], [MQTT-3.2.2-8]; 3.1.1 [MQTT-3.2.2-4],
-/// [MQTT-3.2.2-5].
+/// Shows 5.0 [MQTT-3.1.4-2], [MQTT-3.2.2-7], [MQTT-3.2.2-8]; 3.1.1 [MQTT-3.2.2-5].
 #[test]
 fn without_anonymous_access_nobody_enters() {
     let options = Options::default().set("allow_anonymous", false);

@@ -67,7 +67,6 @@ fn connect_when_there_is_room(broker: &Broker) -> Client {
     }
 }
 
-/// Shows 3.1.1 [MQTT-4.8.0-2].
 #[test]
 fn a_full_listener_turns_newcomers_away() {
     // An option of its own, so that no other scenario takes the places.
