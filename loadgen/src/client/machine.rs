@@ -166,6 +166,11 @@ impl Client {
         self.stage
     }
 
+    /// When it last wrote CONNECT or SUBSCRIBE.
+    pub fn since_ns(&self) -> u64 {
+        self.since_ns
+    }
+
     /// Begins the handshake.
     pub fn connect(&mut self, kind: &Kind, now_ns: u64, out: &mut Vec<u8>) {
         wire::connect(kind, self.client, out);

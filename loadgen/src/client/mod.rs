@@ -27,3 +27,4 @@ pub use publisher::{Due, Publisher};
 pub use recorder::Recorder;
 pub use schedule::{Progress, Schedule};
 pub use seen::{Seen, SeenFlow};
+pub use subscriber::Damage;

@@ -38,8 +38,8 @@ pub struct Stamp {
 pub enum NoStamp {
     /// It is too short for one.
     Short,
-    /// Its check value or its filling is wrong.
-    Corrupted,
+    /// Its check value or its filling is wrong; with the flow if the check value is right.
+    Corrupted(Option<u32>),
 }
 
 impl Stamp {
@@ -77,17 +77,17 @@ impl Stamp {
         let (low, checked) = (word(0), word(8));
         let high = checked & TIME_MASK;
         let filled = filling.chunks(PERIOD).all(|chunk| *chunk == FILLING[..chunk.len()]);
-        if (checked >> 48) as u16 != check(low, high, payload.len()) || !filled {
-            return Err(NoStamp::Corrupted);
+        let flow = (low >> 48) as u32 | ((high & 0xFFFF) << 16) as u32;
+        if (checked >> 48) as u16 != check(low, high, payload.len()) {
+            return Err(NoStamp::Corrupted(None));
+        }
+        if !filled {
+            return Err(NoStamp::Corrupted(Some(flow)));
         }
         let age = now_ns.wrapping_sub(low) & TIME_MASK;
         // More than half the range ago is a little in the future: another clock, or none.
         let age = if age > TIME_MASK / 2 { 0 } else { age };
-        Ok(Self {
-            intended_ns: now_ns.saturating_sub(age),
-            flow: (low >> 48) as u32 | ((high & 0xFFFF) << 16) as u32,
-            sequence: (high >> 16) as u32,
-        })
+        Ok(Self { intended_ns: now_ns.saturating_sub(age), flow, sequence: (high >> 16) as u32 })
     }
 }
 
@@ -125,10 +125,11 @@ mod tests {
         STAMP.fill(&mut payload);
         for bit in 0..payload.len() * 8 {
             payload[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(Stamp::read(&payload, NOW), Err(NoStamp::Corrupted), "bit {bit}");
+            let flow = (bit >= STAMP_LEN * 8).then_some(STAMP.flow);
+            assert_eq!(Stamp::read(&payload, NOW), Err(NoStamp::Corrupted(flow)), "bit {bit}");
             payload[bit / 8] ^= 1 << (bit % 8);
         }
-        assert_eq!(Stamp::read(&payload[..299], NOW), Err(NoStamp::Corrupted), "cut");
+        assert_eq!(Stamp::read(&payload[..299], NOW), Err(NoStamp::Corrupted(None)), "cut");
     }
 
     #[test]

@@ -12,6 +12,20 @@ use super::machine::{Context, Ended};
 use super::stamp::{NoStamp, Stamp, WILL_FLOW};
 use super::wire;
 
+/// Most topics with damaged payloads that one subscriber remembers.
+const MAX_DAMAGES: usize = 64;
+
+/// Messages on one topic whose payload was not the one sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// Their topic.
+    pub topic: Box<str>,
+    /// Their flow, if that could be read still.
+    pub flow: Option<u32>,
+    /// How many.
+    pub count: u64,
+}
+
 /// One subscriber: follows each flow, measures, and acknowledges. It comes into being with the
 /// first message, so that idle clients cost nothing for it.
 #[derive(Debug)]
@@ -21,6 +35,7 @@ pub struct Subscriber {
     /// One for each flow; none for a shared subscription, whose members share the flows.
     trackers: Box<[FlowTracker]>,
     run: (u32, u64),
+    damages: Vec<Damage>,
 }
 
 impl Subscriber {
@@ -29,13 +44,18 @@ impl Subscriber {
         let own = expected.as_ref().filter(|expected| expected.shared.is_none());
         let count = own.map_or(0, |expected| expected.flows.len());
         let trackers = (0..count).map(|_| FlowTracker::default()).collect();
-        Self { version, expected, trackers, run: (0, 0) }
+        Self { version, expected, trackers, run: (0, 0), damages: Vec::new() }
     }
 
     /// Each flow with what was seen of it.
     pub fn flows(&self) -> impl Iterator<Item = (u32, &FlowTracker)> {
         let flow = |at| self.expected.as_ref().map_or(0, |expected| expected.flows.get(at));
         self.trackers.iter().enumerate().map(move |(at, tracker)| (flow(at), tracker))
+    }
+
+    /// The messages that were damaged.
+    pub fn damages(&self) -> &[Damage] {
+        &self.damages
     }
 
     /// Takes a PUBLISH; acknowledgements are appended to `out`. `since_ns` is when the client
@@ -67,9 +87,30 @@ impl Subscriber {
                 self.on_message(stamp, retained_since, context);
             }
             Err(NoStamp::Short) => context.recorder.counts.foreign += 1,
-            Err(NoStamp::Corrupted) => context.recorder.counts.corrupted += 1,
+            Err(NoStamp::Corrupted(flow)) => {
+                context.recorder.counts.corrupted += 1;
+                self.on_damage(wire::topic(frame), flow);
+            }
         }
         Ok(())
+    }
+
+    #[cold]
+    fn on_damage(&mut self, topic: &[u8], flow: Option<u32>) {
+        let topic = String::from_utf8_lossy(topic);
+        // What was read of it may be damaged, too.
+        let heard = |flow: &u32| {
+            self.expected.as_ref().is_some_and(|expected| expected.flows.index_of(*flow).is_some())
+        };
+        let flow = flow.filter(heard);
+        let same = |damage: &Damage| (&*damage.topic, damage.flow) == (&*topic, flow);
+        match self.damages.iter().position(same) {
+            Some(at) => self.damages[at].count += 1,
+            None if self.damages.len() < MAX_DAMAGES => {
+                self.damages.push(Damage { topic: topic.into(), flow, count: 1 });
+            }
+            None => {}
+        }
     }
 
     #[inline]

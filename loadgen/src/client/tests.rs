@@ -205,6 +205,9 @@ fn foreign_and_corrupted_messages_are_told_apart() {
     bench.receive(&damaged, 0).unwrap();
     assert_eq!((bench.recorder.counts.foreign, bench.recorder.counts.corrupted), (2, 1));
     assert!(bench.progress.is_empty());
+    bench.receive(&damaged, 0).unwrap();
+    let subscriber = bench.client.subscriber.as_ref().unwrap();
+    assert_eq!(subscriber.damages(), [Damage { topic: "t".into(), flow: None, count: 2 }]);
 }
 
 #[test]

@@ -49,6 +49,13 @@ pub fn delivery(frame: RawFrame<'_>, version: Version) -> Result<Delivery<'_>, E
     Ok(Delivery { qos, packet_id, retained: frame.first & 1 == 1, payload })
 }
 
+/// The Topic Name of a PUBLISH that was read before.
+pub fn topic(frame: RawFrame<'_>) -> &[u8] {
+    let split = frame.body.split_first_chunk::<2>();
+    let topic = split.and_then(|(len, rest)| rest.get(..usize::from(u16::from_be_bytes(*len))));
+    topic.unwrap_or_default()
+}
+
 /// What follows a Property Length and so many bytes.
 #[inline]
 fn behind_properties(bytes: &[u8]) -> Option<&[u8]> {

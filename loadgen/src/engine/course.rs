@@ -64,6 +64,12 @@ impl Course {
         self.seats.get((at + self.seats.len() / 2) % self.seats.len()).copied()
     }
 
+    /// The seats with the same ClientId, if the group takes over.
+    pub fn pairs(&self) -> impl Iterator<Item = [usize; 2]> {
+        let pairs = if self.kind.group.takeover > 0.0 { self.seats.len() / 2 } else { 0 };
+        (0..pairs).map(move |first| [self.seats[first], self.seats[first + pairs]])
+    }
+
     /// The group.
     pub fn group(&self) -> usize {
         self.kind.index

@@ -6,6 +6,7 @@
 //!
 //! [`Seat`]: seat::Seat
 
+mod churn;
 mod control;
 mod course;
 mod fleet;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::client::{Client, Recorder, Seen, SeenFlow};
+use crate::client::{Client, Damage, Recorder, Seen, SeenFlow};
 use crate::plan::{CLASSES, Plan, class};
 use crate::result::{Counts, Latencies, Merge};
 
@@ -54,6 +54,8 @@ pub struct SeenTally {
     pub duplicated: u64,
     /// Messages seen after a later one.
     pub reordered: u64,
+    /// Messages whose payload was not the one sent.
+    pub corrupted: u64,
     /// A subscriber that missed messages before one that it saw.
     pub gap: Option<Gap>,
 }
@@ -102,6 +104,7 @@ impl Outcome {
         }
         let Some(subscriber) = &client.subscriber else { return };
         let group = usize::from(client.group);
+        subscriber.damages().iter().for_each(|damage| self.add_damage(client, damage, plan));
         for (flow, tracker) in subscriber.flows().filter(|(_, tracker)| tracker.unique() > 0) {
             let groups = &plan.scenario.groups;
             let class = class(&groups[plan.flows.locate(flow).0], &groups[group]);
@@ -115,6 +118,27 @@ impl Outcome {
                 seen.gap = (!gap.ranges.is_empty()).then_some(gap);
             }
         }
+    }
+
+    /// Puts damaged messages to the flow they are of: the one they name, or the only one on their
+    /// topic that the subscriber hears.
+    fn add_damage(&mut self, client: &Client, damage: &Damage, plan: &Plan) {
+        let (group, number) = (usize::from(client.group), client.client);
+        let flow = damage.flow.or_else(|| plan.only_flow_on(&damage.topic, group, number));
+        let groups = &plan.scenario.groups;
+        let Some(flow) = flow else {
+            let subscriber = &groups[group];
+            let id = subscriber.client_id.render(subscriber.first + u64::from(number), 0);
+            let (count, topic) = (damage.count, &damage.topic);
+            let text =
+                format!("{id} got {count} corrupted messages on {topic}, nobody's or anybody's");
+            return self.complaints.push(text);
+        };
+        let class = class(&groups[plan.flows.locate(flow).0], &groups[group]);
+        let seen = &mut self.flows.entry(flow).or_default().seen[class];
+        seen.corrupted += damage.count;
+        // Its subscriber is named, whether others overtook what is missing or not.
+        seen.gap.get_or_insert(Gap { group, client: number, ranges: Vec::new() });
     }
 
     /// Adds what another thread or process measured.
@@ -155,6 +179,7 @@ impl FlowTally {
             mine.unique += theirs.unique;
             mine.duplicated += theirs.duplicated;
             mine.reordered += theirs.reordered;
+            mine.corrupted += theirs.corrupted;
             mine.gap = mine.gap.take().or(theirs.gap);
         }
     }

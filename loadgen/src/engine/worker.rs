@@ -16,7 +16,7 @@ use crate::result::{LatencyKind, Slice};
 use crate::scenario::Start;
 
 use super::control::{Control, Order, Phase};
-use super::course::{self, Course};
+use super::course::Course;
 use super::keep_alive::KeepAlive;
 use super::link::{Link, LinkState, may_be_closed};
 use super::opener::Opener;
@@ -97,11 +97,11 @@ pub struct Worker {
     pub(super) window: (u64, u64),
     pub(super) now: u64,
     pub(super) next_check: u64,
-    opener: Opener,
+    pub(super) opener: Opener,
     all_first: [usize; 2],
     subscribed: usize,
     pub(super) pacers: Vec<Pacer>,
-    courses: Vec<Course>,
+    pub(super) courses: Vec<Course>,
     keep_alive: Vec<KeepAlive>,
     pub(super) slow: Slow,
     slices: Sender<Slice>,
@@ -207,6 +207,7 @@ impl Worker {
             self.board.publish(self.thread, &self.recorder.totals);
             self.control.reach(self.thread, self.order);
         }
+        self.report_left_open();
         self.disconnect();
         self.end_interval(now_ns());
         let clients = self.seats.into_iter().map(|seat| seat.client).collect();
@@ -296,59 +297,6 @@ impl Worker {
         let _ = self.slices.send(slice);
     }
 
-    fn follow_courses(&mut self) {
-        if self.order.phase() != Phase::Run || self.courses.is_empty() {
-            return;
-        }
-        let start = self.control.run_start_ns();
-        let Some(since) = self.now.checked_sub(start) else { return };
-        if since >= self.control.run_length_ns() {
-            return;
-        }
-        let mut due = Vec::new();
-        for course in &mut self.courses {
-            loop {
-                let events = course.due(since);
-                if events.is_empty() {
-                    break;
-                }
-                due.extend(events);
-            }
-        }
-        for event in due {
-            match event {
-                course::Event::Leave { seat, clean, back_ns } => {
-                    self.leave(seat, clean, start + back_ns);
-                }
-                course::Event::TakeOver { seats } => self.take_over(seats),
-            }
-        }
-    }
-
-    /// A client leaves on purpose, if it is connected, and comes back.
-    fn leave(&mut self, seat: usize, clean: bool, back_ns: u64) {
-        let Seat { client, link: Some(link), .. } = &mut self.seats[seat] else { return };
-        if client.stage() != Stage::Ready {
-            return;
-        }
-        if clean {
-            let version = self.kinds[usize::from(client.group)].group.version;
-            client.disconnect(version, &mut link.out);
-            // The connection ends here either way.
-            let _ = link.flush();
-        }
-        self.drop_link(seat);
-        self.opener.come_back(seat, back_ns);
-    }
-
-    /// The seat that has no connection opens one; the broker then closes the other's.
-    fn take_over(&mut self, seats: [usize; 2]) {
-        let idle = seats.iter().find(|&&seat| self.seats[seat].link.is_none());
-        if let Some(&seat) = idle {
-            self.opener.come_back(seat, self.now);
-        }
-    }
-
     fn open_connections(&mut self) {
         let allowed = self.share(self.control.connect_limit());
         while let Some(seat) = self.opener.next(allowed, self.now) {
@@ -433,10 +381,7 @@ impl Worker {
         };
         let Seat { client, link: Some(link), .. } = &mut self.seats[seat] else { return };
         if link.state != LinkState::Up {
-            if let Err(why) = self.go_on(seat, event) {
-                self.lose(seat, &why, false);
-            }
-            return;
+            return self.open_further(seat, event);
         }
         if event.is_writable() {
             if link.wants_write() {
@@ -446,6 +391,19 @@ impl Worker {
             }
         }
         if event.is_readable() || may_be_closed(event) {
+            self.read(seat, may_be_closed(event));
+        }
+    }
+
+    /// Takes a connection one step further, and reads what has come with the last one: no other
+    /// event will announce it.
+    fn open_further(&mut self, seat: usize, event: &Event) {
+        if let Err(why) = self.go_on(seat, event) {
+            return self.lose(seat, &why, false);
+        }
+        let Some(link) = &self.seats[seat].link else { return };
+        let came = event.is_readable() || may_be_closed(event) || !link.stream.is_tcp();
+        if link.state == LinkState::Up && came {
             self.read(seat, may_be_closed(event));
         }
     }
@@ -490,7 +448,7 @@ impl Worker {
     }
 
     /// Takes a connection away.
-    fn drop_link(&mut self, seat: usize) {
+    pub(super) fn drop_link(&mut self, seat: usize) {
         let Seat { client, link, pending, slow, .. } = &mut self.seats[seat];
         if std::mem::take(pending) {
             self.opener.end();

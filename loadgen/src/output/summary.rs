@@ -139,7 +139,8 @@ fn counts_text(result: &RunResult) -> String {
     for flow in result.broken_flows.iter().take(FLOWS_SHOWN) {
         let _ = writeln!(
             text,
-            "flow {} -> {} on {} (QoS {}): {} of {} lost, {} duplicated, {} out of order{}",
+            "flow {} -> {} on {} (QoS {}): {} of {} lost, {} duplicated, {} out of order, \
+             {} corrupted{}",
             flow.publisher,
             flow.subscriber,
             flow.topic,
@@ -148,6 +149,7 @@ fn counts_text(result: &RunResult) -> String {
             flow.expected,
             flow.duplicated,
             flow.reordered,
+            flow.corrupted,
             missing_text(&flow.missing)
         );
     }
@@ -207,7 +209,7 @@ mod tests {
             "p2p against 127.0.0.1:1883",
             "open loop: latency from the intended time",
             "flow lg-pub-0 -> lg-sub-0 on lg/p2p/0000 (QoS 1): 1 of 10 lost, 0 duplicated, \
-             0 out of order; first missing: 3",
+             0 out of order, 0 corrupted; first missing: 3",
             "connection: CONNECT refused: 0x87",
             "ENDED EARLY: Ctrl-C",
             "BROKEN: 1 messages lost",

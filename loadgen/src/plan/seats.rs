@@ -83,6 +83,14 @@ impl Plan {
         Ok(plan)
     }
 
+    /// The flow on a topic that a subscriber hears; `None` if it hears none there, or several.
+    pub fn only_flow_on(&self, topic: &str, group: usize, client: u32) -> Option<u32> {
+        let flows = &self.expectations.for_client(group, client)?.flows;
+        let heard = (0..flows.len()).map(|at| flows.get(at));
+        let mut same = heard.filter(|&flow| self.flows.topic(&self.scenario, flow) == topic);
+        same.next().filter(|_| same.next().is_none())
+    }
+
     /// Threads.
     pub fn threads(&self) -> usize {
         self.scenario.run.threads

@@ -37,6 +37,9 @@ pub struct Counts {
     pub connected: u64,
     /// Connections refused, or lost against the plan.
     pub connections_lost: u64,
+    /// Connections that the broker left open although another one had taken over.
+    #[serde(default)]
+    pub left_open: u64,
     /// Subscriptions that got a SUBACK with success.
     pub subscribed: u64,
 }
@@ -58,6 +61,7 @@ impl Merge for Counts {
         self.connects += other.connects;
         self.connected += other.connected;
         self.connections_lost += other.connections_lost;
+        self.left_open += other.left_open;
         self.subscribed += other.subscribed;
     }
 }

@@ -78,7 +78,9 @@ impl Judgement {
         counts.lost += lost;
         counts.duplicated += of.duplicated;
         counts.reordered += of.reordered;
-        let broken = lost > 0 && class > 0 || of.duplicated > 0 && class != 1 || of.reordered > 0;
+        counts.corrupted += of.corrupted;
+        let lacking = lost > 0 && class > 0 || of.duplicated > 0 && class != 1;
+        let broken = lacking || of.reordered > 0 || of.corrupted > 0;
         if broken && self.flows.len() < MAX_BROKEN {
             self.flows.push(name(plan, flow, tally, class, lost, seen));
         }
@@ -113,6 +115,7 @@ impl Judgement {
         say(true, counts.unacknowledged, "publications never acknowledged");
         say(true, counts.refused, "publications refused");
         say(true, counts.connections_lost, "connections refused or lost");
+        say(true, counts.left_open, "connections left open after a takeover");
         self.broken = broken;
     }
 }
@@ -160,7 +163,7 @@ fn name(
         lost,
         duplicated: of.duplicated,
         reordered: of.reordered,
-        corrupted: 0,
+        corrupted: of.corrupted,
         missing,
     }
 }

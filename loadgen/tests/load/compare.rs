@@ -27,8 +27,8 @@ fn record(port: u16, side: &Path, run: usize) {
 #[test]
 fn the_same_build_shows_no_difference_and_a_delayed_one_is_slower() {
     let null = Broker::null(1);
-    let at_once: Meddle = |_| 1;
-    let late: Meddle = |_| {
+    let at_once: Meddle = |_, _| 1;
+    let late: Meddle = |_, _| {
         thread::sleep(DELAY);
         1
     };

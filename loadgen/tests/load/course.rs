@@ -68,8 +68,8 @@ fn a_limit_of_messages_is_kept_exactly() {
 #[test]
 fn a_lossy_relay_is_convicted_by_flow_and_sequence_number() {
     let null = Broker::null(1);
-    // The 11th message to the subscriber does not arrive; the 21st has another bit.
-    let lossy = proxy(null.port, |count| usize::from(count != 10));
+    // The 11th message to the subscriber does not arrive.
+    let lossy = proxy(null.port, |count, _| usize::from(count != 10));
     let line = format!(
         "p2p --pairs 1 --qos 1 --rate 500 --messages 50 --warmup 0 --drain 300ms \
          --max-lag-ms 60000 --target 127.0.0.1:{lossy} {PLAIN}"
@@ -80,6 +80,36 @@ fn a_lossy_relay_is_convicted_by_flow_and_sequence_number() {
     let flow = &json["broken_flows"][0];
     assert_eq!((&flow["publisher"], &flow["topic"]), (&"lg-pub-0".into(), &"lg/p2p/0000".into()));
     assert_eq!(flow["missing"], serde_json::json!([[10, 10]]), "{flow}");
+}
+
+/// A relay that damages the last byte of the 11th message: of its stamp, so that only its topic says
+/// whose it was, or of what fills it up behind that.
+#[test]
+fn a_corrupting_relay_is_convicted_by_flow() {
+    let null = Broker::null(1);
+    let corrupting = proxy(null.port, |count, packet| {
+        if count == 10 {
+            *packet.last_mut().expect("a payload") ^= 1;
+        }
+        1
+    });
+    for size in [16, 64] {
+        let (code, json) = loadgen(&format!(
+            "p2p --pairs 2 --qos 0 --size {size} --messages 100 --duration 60s --warmup 0 \
+             --target 127.0.0.1:{corrupting} --drain 300ms {PLAIN}"
+        ));
+        assert_eq!(code, 1, "{json}");
+        assert_eq!(json["broken"], serde_json::json!(["2 messages corrupted"]), "{json}");
+        let flows = json["broken_flows"].as_array().unwrap();
+        let name = |flow: &serde_json::Value| {
+            let names = ["publisher", "subscriber", "topic"].map(|key| flow[key].as_str().unwrap());
+            assert_eq!(number(flow, "/corrupted"), 1, "{flow}");
+            names.join(" ")
+        };
+        let names: Vec<_> = flows.iter().map(name).collect();
+        assert_eq!(names, ["lg-pub-0 lg-sub-0 lg/p2p/0000", "lg-pub-1 lg-sub-1 lg/p2p/0001"]);
+        assert_eq!(number(&json, "/by_qos/0/corrupted"), 2, "{json}");
+    }
 }
 
 #[test]
@@ -94,6 +124,63 @@ fn a_broker_that_nobody_reaches_is_a_set_up_error_with_a_result() {
     assert_eq!(code, 2, "{text}");
     assert!(text.contains("Connection refused"), "{text}");
     assert!(std::fs::read_to_string(file).unwrap().contains("\"connected\": 0"));
+}
+
+/// Answers each CONNECT and SUBSCRIBE of version 5.0, or that of 3.1.1 before it comes; closes
+/// nothing.
+fn answering(early: bool) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            if early {
+                client.write_all(&[0x20, 2, 0, 0]).unwrap();
+            }
+            thread::spawn(move || {
+                let mut packet = [0; 256];
+                while let Ok(1..) = client.read(&mut packet) {
+                    let answer: &[u8] = match packet[0] {
+                        0x10 if early => &[],
+                        0x10 => &[0x20, 3, 0, 0, 0],
+                        0x82 => &[0x90, 4, packet[2], packet[3], 0, 1],
+                        _ => &[],
+                    };
+                    client.write_all(answer).unwrap();
+                }
+            });
+        }
+    });
+    port
+}
+
+/// The answer is there when the connection is, which one and the same event announces.
+#[test]
+fn a_connack_before_its_connect_is_read() {
+    let port = answering(true);
+    let (code, json) =
+        loadgen(&format!("conn --target 127.0.0.1:{port} --clients 200 --duration 50ms {PLAIN}"));
+    assert_eq!(code, 0, "{json}");
+    assert_eq!(number(&json, "/counts/connected"), 200, "{json}");
+}
+
+#[test]
+fn a_broker_that_leaves_the_old_connection_open_is_convicted() {
+    let port = answering(false);
+    let (code, json) = loadgen(&format!(
+        "takeover --target 127.0.0.1:{port} --clients 2 --takeovers 4 --duration 3s {PLAIN}"
+    ));
+    assert_eq!(code, 1, "{json}");
+    let left = number(&json, "/counts/left_open");
+    assert!(left >= 2, "{json}");
+    assert_eq!(json["broken"][0], format!("{left} connections left open after a takeover"));
+    let (broker, ports) = Broker::pondhawk("allow_anonymous = true\n[[listener]]\nport = 0\n");
+    let (code, json) = loadgen(&format!(
+        "takeover --target 127.0.0.1:{} --clients 2 --takeovers 4 --duration 3s {PLAIN}",
+        ports[0]
+    ));
+    drop(broker);
+    assert_eq!((code, number(&json, "/counts/left_open")), (0, 0), "{json}");
 }
 
 #[test]

@@ -67,7 +67,7 @@ fn large_payloads_arrive_whole() {
 #[test]
 fn loss_breaks_qos_1_and_not_qos_0() {
     let null = Broker::null(1);
-    let lossy = proxy(null.port, |count| usize::from(count % 50 != 49));
+    let lossy = proxy(null.port, |count, _| usize::from(count % 50 != 49));
     let (code, json) =
         short("p2p --pairs 1 --qos 1 --rate 2000 --max-lag-ms 10000 --drain 300ms", lossy);
     assert_eq!(code, 1, "{json}");
@@ -82,7 +82,7 @@ fn loss_breaks_qos_1_and_not_qos_0() {
 #[test]
 fn repetition_breaks_qos_0_and_not_qos_1() {
     let null = Broker::null(1);
-    let echo = proxy(null.port, |count| 1 + usize::from(count % 10 == 9));
+    let echo = proxy(null.port, |count, _| 1 + usize::from(count % 10 == 9));
     let (code, json) = short("p2p --pairs 1 --qos 0", echo);
     assert_eq!(code, 1, "{json}");
     assert_eq!(number(&json, "/counts/duplicated"), number(&json, "/counts/sent") / 10, "{json}");
@@ -93,7 +93,7 @@ fn repetition_breaks_qos_0_and_not_qos_1() {
 #[test]
 fn a_closed_loop_outlives_a_lost_message() {
     let null = Broker::null(1);
-    let lossy = proxy(null.port, |count| usize::from(count != 10));
+    let lossy = proxy(null.port, |count, _| usize::from(count != 10));
     let (code, json) = loadgen(&format!(
         "p2p --pairs 1 --target 127.0.0.1:{lossy} --duration 3s --warmup 0 --no-calibrate \
              --allow-generator-bound"

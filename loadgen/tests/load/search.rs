@@ -14,7 +14,7 @@ fn search(port: u16, more: &str) -> (i32, serde_json::Value) {
 fn a_relay_of_limited_rate_is_found_out() {
     let null = Broker::null(1);
     // What comes after the 400th message of a step is lost: 1,333 messages a second get through.
-    let limited = proxy(null.port, |count| usize::from(count < 400));
+    let limited = proxy(null.port, |count, _| usize::from(count < 400));
     let (code, json) = search(limited, "--from 500 --precision 10");
     assert_eq!(code, 0, "{json}");
     let notes = &json["notes"];

@@ -156,8 +156,9 @@ pub fn number(json: &Value, pointer: &str) -> u64 {
     json.pointer(pointer).and_then(Value::as_u64).unwrap_or_else(|| panic!("{pointer} in {json}"))
 }
 
-/// What a [`Proxy`] does with a PUBLISH on its way to the client, given how many came before it.
-pub type Meddle = fn(usize) -> usize;
+/// What [`proxy`] does with a PUBLISH on its way to the client, given how many came before it: it
+/// may change the bytes, and says how often they are sent.
+pub type Meddle = fn(usize, &mut [u8]) -> usize;
 
 /// Forwards connections to `to`, and every PUBLISH to the client as often as `meddle` says.
 pub fn proxy(to: u16, meddle: Meddle) -> u16 {
@@ -189,7 +190,7 @@ fn forward(mut broker: TcpStream, mut client: TcpStream, meddle: Meddle) -> std:
         broker.read_exact(&mut packet[2..])?;
         let mut copies = 1;
         if packet[0] >> 4 == 3 {
-            copies = meddle(publishes);
+            copies = meddle(publishes, &mut packet);
             publishes += 1;
         }
         for _ in 0..copies {
