@@ -52,6 +52,7 @@ impl Load {
             .args(["--pairs", &self.pairs.to_string(), "--size", &self.size.to_string()])
             .args(["--rate", &self.rate.to_string()])
             .args(["--duration", &format!("{}s", self.seconds)])
+            .args(["--broker-pid", &broker.pid().to_string()])
             .args(["--quiet", "--no-calibrate", "--allow-generator-bound", "--out"])
             .arg(&file)
             .output()
@@ -78,30 +79,43 @@ fn told(result: &Value) -> String {
     )
 }
 
-/// The p99 of some loads in the same situation, in microseconds.
+/// The figures of some loads in the same situation.
 #[derive(Default)]
-struct Tails(Vec<u64>);
+struct Figures {
+    /// Microseconds.
+    p99: Vec<f64>,
+    /// Processor time of the broker for each delivery to the others, in microseconds. A busy
+    /// machine changes it less than the time on the clock.
+    processor: Vec<f64>,
+}
 
-impl Tails {
-    /// Prints a line about a load: its p99 is a figure and nothing that is asserted.
+impl Figures {
+    /// Prints a line about a load: what it took is a figure and nothing that is asserted.
     fn add(&mut self, what: &str, result: &Value) {
-        let p99 = result["latency"]["end_to_end"]["p99_us"].as_u64().expect("a p99");
+        let figure = |pointer: &str| {
+            let value = result.pointer(pointer).and_then(Value::as_f64);
+            value.unwrap_or_else(|| panic!("no {pointer} in {result}"))
+        };
+        let p99 = figure("/latency/end_to_end/p99_us");
+        let processor = figure("/rates/broker_cpu_us");
         println!(
-            "{what}: {:.0} deliveries a second, p99 of the others {p99} us{}",
-            result["rates"]["delivered_per_s"].as_f64().expect("a rate"),
+            "{what}: {:.0} deliveries a second to the others, p99 {p99:.0} us, {processor:.2} us \
+             of processor time each{}",
+            figure("/rates/delivered_per_s"),
             match result["generator_bound"].as_array().map(Vec::len) {
                 Some(1..) => " (the generator was late, too)",
                 _ => "",
             }
         );
-        self.0.push(p99);
+        self.p99.push(p99);
+        self.processor.push(processor);
     }
+}
 
-    fn median(&self) -> u64 {
-        let mut sorted = self.0.clone();
-        sorted.sort_unstable();
-        sorted[sorted.len() / 2]
-    }
+fn median(figures: &[f64]) -> f64 {
+    let mut sorted = figures.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    sorted[sorted.len() / 2]
 }
 
 /// Connects a subscriber to everything that will not read any more.
@@ -114,9 +128,9 @@ fn stall(broker: &Broker, qos: u8, turn: usize) -> Client {
 }
 
 /// The load beside the stalled ones, who are gone afterwards. Gives what was held with them.
-fn beside(broker: &Broker, load: &Load, turn: usize, tails: &mut Tails) -> Holding {
+fn beside(broker: &Broker, load: &Load, turn: usize, figures: &mut Figures) -> Holding {
     let stalled = [0, 1].map(|qos| stall(broker, qos, turn));
-    tails.add("beside stalled #", &load.run(broker));
+    figures.add("beside stalled #", &load.run(broker));
     let held = Holding::now(broker);
     for (qos, why) in DROPPED.iter().enumerate() {
         broker.wait_log(&format!("Client stalled-{qos}-{turn}: {why}"));
@@ -132,7 +146,7 @@ fn scenario(broker: &Broker, load: &Load, turns: usize) {
     // The first load allocates once what every later one uses again.
     load.run(broker);
     let before = Holding::now(broker);
-    let (mut alone, mut with) = (Tails::default(), Tails::default());
+    let (mut alone, mut with) = (Figures::default(), Figures::default());
     let mut peak = before;
     for turn in 0..turns {
         if turn % 2 == 0 {
@@ -146,12 +160,14 @@ fn scenario(broker: &Broker, load: &Load, turns: usize) {
         }
     }
     println!(
-        "{} messages a second of {} pairs, {turns} turns: median p99 {} us alone, {} us beside \
-         stalled #",
+        "{} messages a second of {} pairs, medians of {turns} turns: p99 {:.0} us alone, {:.0} us \
+         beside stalled #; processor time {:.2} us and {:.2} us",
         load.rate,
         load.pairs,
-        alone.median(),
-        with.median()
+        median(&alone.p99),
+        median(&with.p99),
+        median(&alone.processor),
+        median(&with.processor)
     );
     before.is_back(broker, "stalled #", peak);
 }

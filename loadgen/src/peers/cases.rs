@@ -11,25 +11,24 @@ pub struct Case {
     pub load: String,
 }
 
-/// Small messages at one, eight and 64 in a write: what a broker adds to its sockets' work shows
-/// only above one. All keep alive, since rumqttd lets nobody in who does not.
-const STANDARD: [(&str, &str); 9] = [
-    ("p2p-qos0-b1", "p2p --pairs 64 --qos 0 --batch 1 --keep-alive 60s"),
-    ("p2p-qos0-b8", "p2p --pairs 64 --qos 0 --batch 8 --keep-alive 60s"),
-    ("p2p-qos0-b64", "p2p --pairs 64 --qos 0 --batch 64 --keep-alive 60s"),
-    ("p2p-qos1-b1", "p2p --pairs 64 --qos 1 --batch 1 --keep-alive 60s"),
-    ("p2p-qos1-b8", "p2p --pairs 64 --qos 1 --batch 8 --keep-alive 60s"),
-    ("p2p-qos1-b64", "p2p --pairs 64 --qos 1 --batch 64 --keep-alive 60s"),
-    ("fanout-qos0-b1", "fanout --pubs 1 --subs 500 --qos 0 --batch 1 --keep-alive 60s"),
-    ("fanout-qos0-b8", "fanout --pubs 1 --subs 500 --qos 0 --batch 8 --keep-alive 60s"),
-    ("fanin-qos0-b8", "fanin --pubs 64 --subs 1 --qos 0 --batch 8 --keep-alive 60s"),
-];
+/// The loads by name that the scripts of the project run, too: a name, spaces, a load.
+const LOADS: &str = include_str!("../../../benches/loads.txt");
+
+/// All brokers compare with one, since rumqttd lets nobody in without.
+const KEEP_ALIVE: &str = "--keep-alive 60s";
 
 impl Case {
-    /// The cases that run unless others are asked for.
+    /// The cases that run unless others are asked for: the closed loops, whose broker is as busy as it
+    /// can be.
     pub fn standard() -> Vec<Self> {
-        let case = |(name, load): (&str, &str)| Self { name: name.into(), load: load.into() };
-        STANDARD.into_iter().map(case).collect()
+        let lines = LOADS.lines().filter(|line| !line.starts_with('#'));
+        let named = lines.filter_map(|line| line.split_once(' '));
+        let closed = named.filter(|(_, load)| !load.contains("--rate"));
+        let case = |(name, load): (&str, &str)| Self {
+            name: name.to_owned(),
+            load: format!("{} {KEEP_ALIVE}", load.trim()),
+        };
+        closed.map(case).collect()
     }
 }
 
@@ -47,7 +46,8 @@ impl FromStr for Case {
             }
             Some(_) => Err("expected NAME=LOAD; a name has letters, digits and '-'".to_owned()),
             None => Self::standard().into_iter().find(|case| case.name == text).ok_or_else(|| {
-                let names = STANDARD.map(|(name, _)| name).join(", ");
+                let names: Vec<_> = Self::standard().into_iter().map(|case| case.name).collect();
+                let names = names.join(", ");
                 format!("'{text}' is no standard case: expected NAME=LOAD or one of {names}")
             }),
         }
@@ -57,6 +57,17 @@ impl FromStr for Case {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_standard_cases_are_the_closed_loops_with_a_keep_alive() {
+        let cases = Case::standard();
+        let names: Vec<_> = cases.iter().map(|case| case.name.as_str()).collect();
+        let p2p = ["p2p-qos0-b1", "p2p-qos0-b8", "p2p-qos0-b64"];
+        let acknowledged = ["p2p-qos1-b1", "p2p-qos1-b8", "p2p-qos1-b64"];
+        let others = ["fanout-qos0-b1", "fanout-qos0-b8", "fanin-qos0-b8"];
+        assert_eq!(names, [p2p, acknowledged, others].concat());
+        assert_eq!(cases[4].load, "p2p --pairs 64 --qos 1 --batch 8 --keep-alive 60s");
+    }
 
     #[test]
     fn cases_are_named_or_given() {
