@@ -18,8 +18,8 @@ const LOADS: &str = include_str!("../../../benches/loads.txt");
 const KEEP_ALIVE: &str = "--keep-alive 60s";
 
 impl Case {
-    /// The cases that run unless others are asked for: the closed loops, whose broker is as busy as it
-    /// can be.
+    /// The cases that run unless others are asked for: the closed loops, whose broker is as busy as
+    /// it can be.
     pub fn standard() -> Vec<Self> {
         let lines = LOADS.lines().filter(|line| !line.starts_with('#'));
         let named = lines.filter_map(|line| line.split_once(' '));

@@ -82,8 +82,8 @@ fn a_lossy_relay_is_convicted_by_flow_and_sequence_number() {
     assert_eq!(flow["missing"], serde_json::json!([[10, 10]]), "{flow}");
 }
 
-/// A relay that damages the last byte of the 11th message: of its stamp, so that only its topic says
-/// whose it was, or of what fills it up behind that.
+/// A relay that damages the last byte of the 11th message: of its stamp, so that only its topic
+/// says whose it was, or of what fills it up behind that.
 #[test]
 fn a_corrupting_relay_is_convicted_by_flow() {
     let null = Broker::null(1);
