@@ -1,14 +1,14 @@
 //! Reading files that others must not: hashes of passwords, private keys.
 //!
 //! Symbolic links are followed, since that is how Kubernetes gives secrets to a container: the name
-//! is a link into a directory that is a link itself and is exchanged as a whole. So nothing is
-//! asked of a path, where the answer could be about another file than the one that is read; the
-//! file is opened, and asked itself. What is wrong with its rights is a warning, as in Mosquitto.
+//! is a link into a directory that is a link itself and is exchanged as a whole. So it is the file
+//! behind them that is asked; where it is read here, the very one that was opened. What is wrong
+//! with its rights is a warning, as in Mosquitto.
 
-use std::fs::{File, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf, absolute};
 
 /// Everybody may read it; everybody may change it.
 const READ: u32 = 0o004;
@@ -28,8 +28,8 @@ pub(super) fn read(path: &Path) -> io::Result<(Vec<u8>, Option<String>)> {
 
 /// What the operator should know about the rights of a file, which somebody else reads.
 pub(super) fn warning(path: &Path) -> Option<String> {
-    let metadata = File::open(path).and_then(|file| file.metadata()).ok()?;
-    rights(path, &metadata, nix::unistd::geteuid().as_raw())
+    // Not opened: if it were a pipe, that would wait for somebody to write.
+    rights(path, &fs::metadata(path).ok()?, nix::unistd::geteuid().as_raw())
 }
 
 /// What is wrong with the rights of a file that the user `own` has opened under that path.
@@ -49,7 +49,7 @@ fn rights(path: &Path, metadata: &Metadata, own: u32) -> Option<String> {
     } else {
         return None;
     };
-    let link = path.canonicalize().ok().filter(|target| target != path);
+    let link = behind(path);
     let target = link.as_deref().unwrap_or(path).display();
     let name = match &link {
         Some(target) => format!("{} (a link to {})", path.display(), target.display()),
@@ -58,11 +58,15 @@ fn rights(path: &Path, metadata: &Metadata, own: u32) -> Option<String> {
     Some(format!("{name} {what}. {mend} {target}"))
 }
 
+/// Where a path leads if there are links on the way.
+fn behind(path: &Path) -> Option<PathBuf> {
+    let target = path.canonicalize().ok()?;
+    (target != absolute(path).ok()?).then_some(target)
+}
+
 #[cfg(test)]
 mod tests {
-    use std::fs;
     use std::os::unix::fs::{PermissionsExt, symlink};
-    use std::path::PathBuf;
 
     use super::*;
 
@@ -95,6 +99,14 @@ mod tests {
         assert_eq!(warning_of(&path), None);
         let (_directory, path) = mounted(0o642);
         assert!(warning_of(&path).expect("anybody can write").contains("can be changed by every"));
+    }
+
+    #[test]
+    fn a_path_without_links_is_not_called_one() {
+        let (directory, _) = mounted(0o644);
+        let place = directory.path().canonicalize().expect("it is there");
+        let said = warning_of(&place.join("./..1/./passwd")).expect("everybody can read it");
+        assert!(!said.contains("a link to"), "{said}");
     }
 
     fn warning_of(path: &Path) -> Option<String> {
