@@ -213,22 +213,23 @@ fn a_full_queue_drops_the_newest() {
     });
 }
 
-/// One client is away and gets 500 messages at each QoS that is kept; then it takes them all.
-fn queues_without_loss(broker: &Broker, qos: u8) {
+/// A client that comes back after `payloads` were published at `qos` while it was away; their
+/// publisher and their topic.
+fn back_after(broker: &Broker, qos: u8, payloads: &[String]) -> (Client, Client, String) {
     let (topic, id) = (fresh("b12"), fresh("b12"));
     let persistent = Connect::persistent(V311, &id);
     let mut client = Client::with(broker, &persistent);
     client.subscribe(&topic, qos);
     client.leave();
     let mut publisher = Client::connect(broker, V311, &fresh("b12-p"));
-    for index in 0..500 {
-        publisher.publish(&topic, index.to_string(), qos);
+    for payload in payloads {
+        publisher.publish(&topic, payload, qos);
     }
-    let mut client = Client::with(broker, &persistent);
-    for index in 0..500 {
-        client.receive_this(&topic, index.to_string(), qos);
-    }
-    client.quiet(&mut publisher);
+    (Client::with(broker, &persistent), publisher, topic)
+}
+
+fn numbers(count: u32) -> Vec<String> {
+    (0..count).map(|number| number.to_string()).collect()
 }
 
 #[test]
@@ -241,8 +242,13 @@ fn b12_zero_means_no_limit_whatever_the_other_limits_are() {
                 .set("max_inflight_messages", inflight)
                 .set("queue_qos0_messages", true);
             each_broker(&options, |broker| {
+                let all = numbers(500);
                 for qos in 0..=2 {
-                    queues_without_loss(broker, qos);
+                    let (mut client, mut publisher, topic) = back_after(broker, qos, &all);
+                    for payload in &all {
+                        client.receive_this(&topic, payload, qos);
+                    }
+                    client.quiet(&mut publisher);
                 }
             });
         }
@@ -257,16 +263,7 @@ fn b12_a_limit_of_one_is_no_missing_limit() {
         .set("max_inflight_messages", 1);
     each_broker(&options, |broker| {
         for qos in 1..=2 {
-            let (topic, id) = (fresh("b12"), fresh("b12"));
-            let persistent = Connect::persistent(V311, &id);
-            let mut client = Client::with(broker, &persistent);
-            client.subscribe(&topic, qos);
-            client.leave();
-            let mut publisher = Client::connect(broker, V311, &fresh("b12-p"));
-            for index in 0..10 {
-                publisher.publish(&topic, index.to_string(), qos);
-            }
-            let mut client = Client::with(broker, &persistent);
+            let (mut client, mut publisher, _) = back_after(broker, qos, &numbers(10));
             let got = client.receive_until_fence(&mut publisher);
             // The window's place may or may not count for a Client that is away.
             assert!(got == ["0"] || got == ["0", "1"], "{got:?}");
@@ -278,16 +275,8 @@ fn b12_a_limit_of_one_is_no_missing_limit() {
 fn b12_the_byte_limit_holds_when_the_number_is_without_limit() {
     let options = Options::default().set("max_queued_messages", 0).set("max_queued_bytes", 20_000);
     each_broker(&options, |broker| {
-        let (topic, id) = (fresh("b12"), fresh("b12"));
-        let persistent = Connect::persistent(V311, &id);
-        let mut client = Client::with(broker, &persistent);
-        client.subscribe(&topic, 1);
-        client.leave();
-        let mut publisher = Client::connect(broker, V311, &fresh("b12-p"));
-        for index in 0..100 {
-            publisher.publish(&topic, format!("{index:1000}"), 1);
-        }
-        let mut client = Client::with(broker, &persistent);
+        let payloads: Vec<String> = (0..100).map(|number| format!("{number:1000}")).collect();
+        let (mut client, mut publisher, _) = back_after(broker, 1, &payloads);
         let got = client.receive_until_fence(&mut publisher).len();
         assert!((10..=45).contains(&got), "{got} messages of 1000 bytes");
     });
