@@ -105,7 +105,7 @@ impl Driver {
             shared: Arc::clone(shard.shared()),
             mail: None,
             batch: Vec::new().into_iter(),
-            buffer: vec![0; shard.config().turn.read_bytes.max(4096)].into_boxed_slice(),
+            buffer: vec![0; shard.config().turn.read_bytes.max(EARLY_READ)].into_boxed_slice(),
             scratch: Scratch::default(),
             handshakes: VecDeque::new(),
             recheck: VecDeque::new(),
