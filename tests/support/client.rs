@@ -136,14 +136,18 @@ impl Client {
             self.start = 0;
         }
         let mut chunk = [0; 65536];
-        match self.stream.read(&mut chunk) {
-            Ok(0) => false,
-            Ok(count) => {
-                self.input.extend_from_slice(&chunk[..count]);
-                true
+        loop {
+            match self.stream.read(&mut chunk) {
+                Ok(0) => return false,
+                Ok(count) => {
+                    self.input.extend_from_slice(&chunk[..count]);
+                    return true;
+                }
+                Err(error) if gone(error.kind()) => return false,
+                // With a timeout the system does not go on by itself after a process was stopped.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => panic!("nothing came: {error}; have {:02x?}", self.available()),
             }
-            Err(error) if gone(error.kind()) => false,
-            Err(error) => panic!("nothing came: {error}; have {:02x?}", self.available()),
         }
     }
 

@@ -424,6 +424,9 @@ fn b1_a_repeated_qos_2_publish_is_one_message() {
                 publisher.send(Publish::new(version, "b1/other", "x").qos(2, id).bytes());
                 assert_eq!(publisher.answer(0x50).id, id);
             }
+            // With no place left it is still the message that has one.
+            publisher.send(&again);
+            assert_eq!(publisher.answer(0x50).id, 1);
             publisher.send(pubrel(1));
             assert_eq!(publisher.answer(0x70).id, 1);
             subscriber.receive_this(&topic, [7; 100], 2);
