@@ -24,6 +24,7 @@ impl Connection {
         let again = again && !crate::util::canary::Canary::SecondCopyAtQos2.sings();
         if again {
             // Routed when it came first [MQTT-4.3.3-10].
+            host.session(session).received.insert(publish.packet_id);
             self.bind_alias(publish);
             host.trace(session, Way::Received, || Traced::publish(publish.topic, publish));
             return self.acknowledge_publish(host, publish, ReasonCode::SUCCESS, 0);
@@ -62,8 +63,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Counts QoS 2 exchanges that are open and QoS 1 messages whose acknowledgement waits
-    /// [MQTT-3.3.4-9].
+    /// Counts QoS 2 exchanges that were begun on this connection and are open, and QoS 1 messages
+    /// whose acknowledgement waits [MQTT-3.3.4-9].
     fn check_receive_maximum<H: Host>(
         &mut self,
         host: &mut H,
@@ -73,7 +74,7 @@ impl Connection {
         let maximum = usize::from(host.config().packets.receive_maximum);
         let waiting = host.link(self.key).commits.as_ref().map_or(0, |queue| queue.pubacks());
         let received = &host.session(session).received;
-        if received.len() + waiting < maximum || received.contains(packet_id) {
+        if received.counted() + waiting < maximum || received.is_counted(packet_id) {
             return Ok(());
         }
         host.metrics().receive_maximum_exceeded.add(1);

@@ -15,13 +15,6 @@ impl Empty for Vec<u8> {
     }
 }
 
-impl Empty for Vec<u16> {
-    fn empty() -> &'static Self {
-        static EMPTY: Vec<u16> = Vec::new();
-        &EMPTY
-    }
-}
-
 /// Eight bytes until the first write, which allocates. For parts of a connection or session that
 /// most of a large broker's Clients never use: read as freely as `T`, write only when it must be.
 #[derive(Debug, Default)]

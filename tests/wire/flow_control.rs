@@ -193,6 +193,27 @@ fn b13_exceeding_the_receive_maximum_is_an_error_when_strict() {
 }
 
 #[test]
+fn the_receive_maximum_is_that_of_the_connection() {
+    let options = Options::default().set("strict", true);
+    each_broker(&options, |broker| {
+        let persistent = Connect::persistent(V5, &fresh("again"));
+        let mut client = Client::with(broker, &persistent);
+        overrun(&mut client, 20);
+        assert_eq!(client.answer(0x50).id, 20);
+        client.cut();
+        // Twenty exchanges are open, and twenty more may be begun.
+        let mut client = Client::with(broker, &persistent);
+        for id in 21..=40 {
+            client.send(Publish::new(V5, "over/run", "x").qos(2, id).bytes());
+            assert_eq!(client.answer(0x50).id, id);
+        }
+        // One that comes again counts, since it comes on this connection.
+        client.send(Publish::new(V5, "over/run", "x").qos(2, 1).dup().bytes());
+        client.closed_for(0x93);
+    });
+}
+
+#[test]
 fn a_full_queue_drops_the_newest() {
     let options = Options::default().set("max_queued_messages", 10);
     each_broker(&options, |broker| {
