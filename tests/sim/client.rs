@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::packet::{Naming, Reader, Said, encode};
+use crate::packet::{Naming, Reader, Said, encode, offence};
 use crate::spec::{ConnectSpec, PublishSpec, Sent, SubSpec};
 
 /// One network connection as its Client sees it; its number is that of the broker's socket.
@@ -94,7 +94,7 @@ impl Line {
         if self.left || self.said_disconnect {
             return;
         }
-        self.said_disconnect = matches!(sent, Sent::Disconnect { .. });
+        self.said_disconnect = matches!(sent, Sent::Disconnect { .. } | Sent::Offence { .. });
         let bytes = encode(client_id, self.spec.level, &sent, naming);
         self.largest = self.largest.max(bytes.len());
         self.sent.push_back((sent, bytes.len()));
@@ -208,6 +208,19 @@ impl Client {
     pub fn unsubscribe(&mut self, line: &mut Line, filter: SubSpec) {
         let id = self.id();
         line.say(&self.id, Sent::Unsubscribe { id, filters: vec![filter] });
+    }
+
+    /// Says what no Client may say, and nothing after it.
+    pub fn offend(&self, line: &mut Line, kind: u8, properties: usize) {
+        line.say(&self.id, offence(&self.id, line.spec.level, kind, properties));
+    }
+
+    /// A connection that asks for enhanced authentication; who has it is not let in.
+    pub fn knock(&mut self, number: usize, spec: ConnectSpec, socket: usize) -> Line {
+        self.old.push(socket);
+        let mut line = Line::new(number, spec.clone());
+        line.say(&self.id, Sent::Connect(spec));
+        line
     }
 
     pub fn ping(&self, line: &mut Line) {

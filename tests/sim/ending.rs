@@ -18,6 +18,8 @@ fn open_handed(clean: bool, expiry_s: u32) -> ConnectSpec {
         maximum_packet_size: u32::MAX,
         alias_maximum: 0,
         will: None,
+        username: None,
+        unknown_method: false,
         eager: false,
     }
 }

@@ -27,6 +27,7 @@ mod model;
 mod packet;
 mod plan;
 mod report;
+mod rights;
 mod run;
 mod shrink;
 mod socket;

@@ -20,7 +20,8 @@ impl Run {
         blocked.into_iter().map(|line| (line, self.world.pending(line))).collect()
     }
 
-    /// A turn of `shard` is over; `blocked` is what its connections had before it.
+    /// A turn of `shard` is over; `blocked` is what its connections had before it that
+    /// have taken nothing meanwhile.
     pub fn check_memory(&mut self, shard: usize, blocked: &[(usize, usize)]) {
         self.check_queues();
         self.check_input();

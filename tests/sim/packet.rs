@@ -74,6 +74,7 @@ pub fn encode(client_id: &str, level: u8, sent: &Sent, naming: Naming) -> Vec<u8
             let list: Vec<Vec<u8>> = expiry_s.iter().map(|s| prop::session_expiry(*s)).collect();
             bytes::disconnect_with(*reason, &list)
         }
+        Sent::Offence { bytes, .. } => bytes.clone(),
     }
 }
 
@@ -93,6 +94,12 @@ fn connect(client_id: &str, spec: &ConnectSpec) -> Vec<u8> {
             connect = connect.with(prop::topic_alias_maximum(spec.alias_maximum));
         }
     }
+    if let Some(name) = &spec.username {
+        connect = connect.login(name, "nobody asks for it");
+    }
+    if spec.unknown_method {
+        connect = connect.with(prop::auth_method("unheard-of"));
+    }
     match &spec.will {
         Some(will) => connect.will(will_of(will)).bytes(),
         None => connect.bytes(),
@@ -109,6 +116,28 @@ fn will_of(spec: &WillSpec) -> bytes::Will {
         will = will.with(prop::message_expiry(seconds));
     }
     will.with(prop::user("m", &spec.mid.to_string()))
+}
+
+/// Something that no Client of that protocol level may send, and the Reason Codes that the broker
+/// may have for it. `properties`: how many User Properties are too many.
+pub fn offence(client_id: &str, level: u8, kind: u8, properties: usize) -> Sent {
+    let version = version(level);
+    let (malformed, protocol, quota) = (0x81, 0x82, 0x97);
+    let many = || vec![prop::user("more", "of it"); properties];
+    let (bytes, codes) = match (kind, level) {
+        (0, 5) => {
+            let publish = bytes::Publish::new(version, "a", "x").qos(1, 1);
+            (many().into_iter().fold(publish, bytes::Publish::with).bytes(), vec![quota])
+        }
+        (1, 5) => (bytes::subscribe_with(version, 1, &many(), &[("a", 0)]), vec![quota]),
+        (2, 5) => (vec![0xF0, 0], vec![protocol]),
+        (3, _) => (bytes::Connect::new(version, client_id).bytes(), vec![protocol]),
+        (4, _) => (bytes::Publish::new(version, "a/#", "x").bytes(), vec![0x90, malformed]),
+        (5, _) => (bytes::subscribe(version, 1, &[]), vec![malformed, protocol]),
+        (6, 4 | 5) => (vec![0x60, 2, 0, 1], vec![malformed]), // PUBREL's flags.
+        _ => (vec![0x36, 5, 0, 1, b'a', 0, 1], vec![malformed]), // QoS 3.
+    };
+    Sent::Offence { bytes, codes }
 }
 
 /// A PUBLISH that the broker sent.

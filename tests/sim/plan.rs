@@ -7,10 +7,12 @@ use pondhawk::config::table::Listener;
 use pondhawk::config::{Config, QueueFullPolicy, Runtime, SharedStrategy, UNLIMITED};
 use pondhawk::util::Rng;
 
+use crate::rights::Rights;
 use crate::spec::{ConnectSpec, NEVER, PublishSpec, SubSpec, WillSpec};
 
 /// Topics that messages are published to; the last ones are for groups.
-const TOPICS: [&str; 9] = ["a", "a/b", "a/b/c", "a/c", "b", "b/c", "deep/1/2/3/4/5", "g/1", "g/2"];
+pub const TOPICS: [&str; 9] =
+    ["a", "a/b", "a/b/c", "a/c", "b", "b/c", "deep/1/2/3/4/5", "g/1", "g/2"];
 /// Topic Filters without those of groups.
 const FILTERS: [&str; 11] =
     ["a", "a/b", "a/+", "a/#", "a/b/c", "b/+", "b/#", "b", "deep/#", "deep/+/2/#", "a/+/c"];
@@ -46,6 +48,11 @@ pub enum Op {
     },
     Ping {
         client: usize,
+    },
+    /// The Client sends what none may, of that kind.
+    Offend {
+        client: usize,
+        kind: u8,
     },
     Disconnect {
         client: usize,
@@ -105,6 +112,7 @@ pub struct Plan {
     pub shards: usize,
     pub clients: usize,
     pub config: Runtime,
+    pub rights: Rights,
     /// Commands that a turn takes from the mailbox.
     pub mailbox_budget: usize,
     /// Clients answer what they read at once.
@@ -150,10 +158,12 @@ enum Kind {
     Stall,
     Pressure,
     Settle,
+    Offend,
+    Knock,
 }
 
 /// Usual weights; a seed changes each.
-const WEIGHTS: [(Kind, u64); 15] = [
+const WEIGHTS: [(Kind, u64); 17] = [
     (Kind::Connect, 14),
     (Kind::Publish, 60),
     (Kind::Subscribe, 16),
@@ -169,6 +179,8 @@ const WEIGHTS: [(Kind, u64); 15] = [
     (Kind::Stall, 4),
     (Kind::Pressure, 1),
     (Kind::Settle, 6),
+    (Kind::Offend, 1),
+    (Kind::Knock, 1),
 ];
 
 impl Plan {
@@ -183,17 +195,18 @@ impl Plan {
         let lively = rng.below(3) == 0;
         let steps = [150, 400, 400, 1000][rng.below(4) as usize];
         let mut draw = Draw::new(rng, shards, clients);
-        if config.turn.read_bytes < 10 {
+        if config.turn.read_bytes < 100 {
             // A few bytes a turn, and large messages on top, would take for ever.
             draw.sizes = draw.sizes.min(400);
         }
+        let rights = draw.rights();
         let mut ops: Vec<Op> = (0..clients).map(|client| draw.connect(client)).collect();
         ops.extend((0..clients).map(|client| draw.subscribe(client)));
         ops.extend((0..steps).map(|_| draw.op()));
         if draw.chance(1, 10) {
             ops.push(Op::Drain);
         }
-        Self { seed, shards, clients, config, mailbox_budget, prompt, lively, ops }
+        Self { seed, shards, clients, config, rights, mailbox_budget, prompt, lively, ops }
     }
 }
 
@@ -216,6 +229,7 @@ fn config(rng: &mut Rng, shards: usize) -> Runtime {
     };
     config.packets.receive_maximum = pick(&[1, 3, 20]) as u16;
     config.packets.strict = true;
+    config.packets.user_properties = 3;
     config.features.duplicates = pick(&[0, 0, 0, 1]) == 1;
     config.features.shared_strategy = match pick(&[0, 0, 1, 2, 3, 4]) {
         0 => SharedStrategy::RoundRobin,
@@ -235,8 +249,9 @@ fn config(rng: &mut Rng, shards: usize) -> Runtime {
 fn calm(rng: &mut Rng, mut weights: Vec<(Kind, u64)>) -> Vec<(Kind, u64)> {
     if rng.below(3) == 0 {
         for (kind, weight) in &mut weights {
-            if matches!(kind, Kind::Connect | Kind::Cut | Kind::Disconnect) {
-                *weight = weight.div_ceil(10);
+            use Kind::{Connect, Cut, Disconnect, Offend};
+            if matches!(kind, Connect | Cut | Disconnect | Offend) {
+                *weight /= 10;
             }
         }
     }
@@ -340,6 +355,8 @@ impl Draw {
             Kind::Stall => Op::Stall { client, room: self.pick(&[0, 1, 60, 1000, usize::MAX]) },
             Kind::Pressure => Op::Pressure { level: self.pick(&[0, 0, 2, 3]) },
             Kind::Settle => Op::Settle,
+            Kind::Offend => Op::Offend { client, kind: self.below(8) as u8 },
+            Kind::Knock => self.knock(client),
         }
     }
 
@@ -373,9 +390,41 @@ impl Draw {
             },
             alias_maximum: if v5 { self.pick(&[0, 0, 1, 3]) } else { 0 },
             will,
+            username: None,
+            unknown_method: false,
             eager: self.percent(20),
         };
         Op::Connect { client, shard: self.below(self.shards), spec }
+    }
+
+    /// Somebody who is not let in asks for a Client's session, and for its end.
+    fn knock(&mut self, client: usize) -> Op {
+        let Op::Connect { client, shard, spec } = self.connect(client) else { return Op::Settle };
+        let (level, unknown_method) = (5, true);
+        let spec = ConnectSpec { level, clean: true, unknown_method, eager: false, ..spec };
+        Op::Connect { client, shard, spec }
+    }
+
+    /// In one run of four some Clients may not do everything.
+    fn rights(&mut self) -> Rights {
+        let mut rights = Rights { restricted: self.chance(1, 4), ..Rights::default() };
+        if !rights.restricted {
+            return rights;
+        }
+        for client in 0..self.clients {
+            let (reading, writing, both) = self.pick(&[(0, 0, 20), (15, 15, 10), (40, 5, 0)]);
+            for topic in TOPICS {
+                let pair = (client, topic.to_owned());
+                let nothing = self.percent(both);
+                if nothing || self.percent(reading) {
+                    rights.unreadable.insert(pair.clone());
+                }
+                if nothing || self.percent(writing) {
+                    rights.unwritable.insert(pair);
+                }
+            }
+        }
+        rights
     }
 
     fn publish(&mut self, client: usize) -> Op {

@@ -22,8 +22,8 @@ impl Totals {
         println!(
             "{} seeds, {} steps, {} turns, {} messages in, {} out; faults: {} cuts, {} takeovers, \
              {} moves between shards, {} torn packets, {} stalls, {} clock steps, {} full \
-             mailboxes, {} full queues, {} expiries, {} wills, {} shutdowns; {:.1} s of processor \
-             time",
+             mailboxes, {} full queues, {} expiries, {} wills, {} shutdowns, \
+             {} offences, {} denials; {:.1} s of processor time",
             self.seeds,
             self.steps,
             self.turns,
@@ -40,6 +40,8 @@ impl Totals {
             faults.expiries,
             faults.wills,
             faults.drains,
+            faults.offences,
+            faults.denials,
             processor_seconds()
         );
     }
@@ -58,6 +60,8 @@ impl Faults {
         self.expiries += other.expiries;
         self.wills += other.wills;
         self.drains += other.drains;
+        self.offences += other.offences;
+        self.denials += other.denials;
     }
 }
 

@@ -5,6 +5,7 @@ use crate::client::{Client, Line};
 use crate::model::broker::Model;
 use crate::packet::{Delivery, Said};
 use crate::plan::{Op, Plan};
+use crate::spec::{ConnectSpec, Sent};
 use crate::world::{Event, World};
 
 /// What a run has done; added up over runs.
@@ -41,6 +42,10 @@ pub struct Faults {
     pub expiries: u64,
     pub wills: u64,
     pub drains: u64,
+    /// Packets that no Client may send.
+    pub offences: u64,
+    /// Messages not taken or not given for want of rights.
+    pub denials: u64,
 }
 
 /// See the module's documentation.
@@ -63,8 +68,8 @@ pub struct Run {
 
 impl Run {
     pub fn new(plan: Plan) -> Self {
-        let world = World::new(&plan.config, plan.seed, plan.mailbox_budget);
-        let model = Model::new(plan.config.clone(), world.now.mono_ms);
+        let world = World::new(&plan);
+        let model = Model::new(plan.config.clone(), plan.rights.clone(), world.now.mono_ms);
         let maximum = plan.config.packets.receive_maximum;
         Self {
             // One more that only comes at the end, to see what is retained.
@@ -110,6 +115,7 @@ impl Run {
         faults.full_mailboxes = self.world.held_back;
         faults.full_queues =
             counters.dropped(DropReason::QueueFull) + counters.dropped(DropReason::QueueOldest);
+        faults.denials = counters.dropped(DropReason::NotAuthorised);
         faults.expiries = value("sessions_expired") + counters.dropped(DropReason::Expired);
         faults.wills = value("wills_sent");
         faults.moves = self.world.moved;
@@ -137,10 +143,20 @@ impl Run {
             Op::Connect { client, shard, spec } if !self.model.draining => {
                 let socket = self.world.connect(*shard);
                 self.model.opened(*client);
-                let line = self.clients[*client].connect(*client, spec.clone(), socket);
-                self.lines.push(line);
+                let username = self.plan.rights.username(*client);
+                let spec = ConnectSpec { username, ..spec.clone() };
+                let one = &mut self.clients[*client];
+                self.lines.push(match spec.unknown_method {
+                    true => one.knock(*client, spec, socket),
+                    false => one.connect(*client, spec, socket),
+                });
             }
             Op::Connect { .. } => {}
+            Op::Offend { client, kind } => {
+                let properties = self.plan.config.packets.user_properties as usize;
+                self.totals.faults.offences += 1;
+                self.speak(*client, |one, line| one.offend(line, *kind, properties + 1));
+            }
             Op::Publish { client, message, alias } => {
                 self.speak(*client, |one, line| one.publish(line, message.clone(), *alias));
             }
@@ -301,8 +317,13 @@ impl Run {
         let began = self.model.tick();
         self.model.turn_shard = shard;
         (self.model.turn_began, self.model.step_began) = (began, began);
-        let blocked = self.blocked_output(shard);
+        let mut blocked = self.blocked_output(shard);
         let (events, emptied) = self.world.turn(shard);
+        blocked.retain(|(line, _)| {
+            let wrote =
+                |event: &Event| matches!(event, Event::Wrote { socket, .. } if socket == line);
+            !events.iter().any(wrote)
+        });
         for event in events {
             self.hear(shard, event);
         }
@@ -336,6 +357,7 @@ impl Run {
             Event::Ending { socket } => self.ending(socket),
             Event::Closed { socket, lost } => {
                 self.totals.bytes_lost += lost as u64;
+                self.check_told(socket, lost);
                 if lost > 0
                     && let Some(own) = self.model.lines[socket].session
                 {
@@ -355,6 +377,15 @@ impl Run {
                 }
             }
         }
+    }
+
+    /// Who speaks version 5 is told why the broker ends its connection, unless it is gone: after
+    /// an offence [MQTT-4.13.1-1], when its session is taken over [MQTT-3.1.4-3], and else.
+    fn check_told(&self, socket: usize, lost: usize) {
+        let state = &self.model.lines[socket];
+        let hears = lost == 0 && !self.lines[socket].left && self.lines[socket].spec.is_v5();
+        let told = state.said_goodbye || !state.owes_goodbye || !hears;
+        assert!(told, "connection {socket} was closed without a word");
     }
 
     fn wrote(&mut self, socket: usize, bytes: &[u8]) {
@@ -389,9 +420,21 @@ impl Run {
         if !state.bound {
             let connected = state.session.is_some();
             let late = self.model.now_ms >= state.accepted_ms + self.plan.config.connect.timeout_ms;
-            let known = connected || late || self.lines[socket].left || self.model.draining;
+            let refused = state.refused.is_some();
+            let left = self.lines[socket].left;
+            let known = connected || refused || late || left || self.model.draining;
             assert!(known, "connection {socket} was closed before CONNECT for no reason");
             return;
+        }
+        if let Some((Sent::Offence { .. }, _)) = self.lines[socket].sent.front()
+            && let Some(sent) = self.lines[socket].pop_sent()
+        {
+            // Too broken to be counted as a packet.
+            let shard = self.world.sockets[socket].shard;
+            let heard_ms = self.world.sockets[socket].heard_ms;
+            let others = self.model.reasons_to_close(socket, heard_ms);
+            self.model.lines[socket].goodbyes.extend(others);
+            return self.model.handled(socket, shard, &sent);
         }
         if !self.ends(socket) {
             // By what another connection's end has brought, perhaps, which is still to be told.
@@ -406,6 +449,7 @@ impl Run {
         if reasons.is_empty() && !self.lines[socket].left {
             return false;
         }
+        self.model.lines[socket].owes_goodbye |= !self.lines[socket].left;
         self.model.lines[socket].goodbyes.extend(reasons);
         self.model.unbound(socket, true);
         true
@@ -440,9 +484,14 @@ impl Run {
         self.model.check_nothing_overdue();
         let mut written = Vec::new();
         for line in 0..self.lines.len() {
-            if self.model.lines[line].bound && self.world.pending(line) == 0 {
+            let pending = self.world.pending(line);
+            let state = &self.model.lines[line];
+            if state.bound && pending == 0 {
                 self.model.check_answered(line);
                 written.push(line);
+            } else if state.session.is_some() && !state.bound && pending == 0 {
+                let closed = self.world.sockets[line].closed;
+                assert!(closed, "connection {line} is open although its session has another");
             }
         }
         if self.world.counters().value("queued_messages") == Some(0) {

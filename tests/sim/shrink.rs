@@ -88,7 +88,8 @@ pub fn describe(plan: &Plan, failure: &str, whole: usize) -> String {
         plan.ops.iter().enumerate().map(|(at, op)| format!("  {at:3} {}", line(op))).collect();
     format!(
         "seed {} fails: {failure}\n{} shards, {} clients, prompt {}, lively {}, mailbox budget \
-         {}\n{:?}\n{:?}\n{:?}\nhistory, shortened from {whole} to {} operations:\n{}\nreplay: \
+         {}\n{:?}\n{:?}\n{:?}\n{:?}\nhistory, shortened from {whole} to {} \
+         operations:\n{}\nreplay: \
          POND_SIM_SEED={} cargo test --test sim replay -- --nocapture",
         plan.seed,
         plan.shards,
@@ -99,6 +100,7 @@ pub fn describe(plan: &Plan, failure: &str, whole: usize) -> String {
         plan.config.session,
         plan.config.turn,
         plan.config.features,
+        plan.rights,
         plan.ops.len(),
         ops.join("\n"),
         plan.seed

@@ -27,6 +27,9 @@ pub struct ConnectSpec {
     pub maximum_packet_size: u32,
     pub alias_maximum: u16,
     pub will: Option<WillSpec>,
+    pub username: Option<String>,
+    /// Asks for enhanced authentication, by a method that the broker does not know.
+    pub unknown_method: bool,
     /// Sends what follows without waiting for the CONNACK.
     pub eager: bool,
 }
@@ -115,13 +118,32 @@ pub fn named(payload: &[u8]) -> Option<u32> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sent {
     Connect(ConnectSpec),
-    Publish { message: PublishSpec, id: u16, dup: bool },
+    Publish {
+        message: PublishSpec,
+        id: u16,
+        dup: bool,
+    },
     Puback(u16),
     Pubrec(u16),
     Pubrel(u16),
     Pubcomp(u16),
-    Subscribe { id: u16, subscription_id: u32, filters: Vec<SubSpec> },
-    Unsubscribe { id: u16, filters: Vec<SubSpec> },
+    Subscribe {
+        id: u16,
+        subscription_id: u32,
+        filters: Vec<SubSpec>,
+    },
+    Unsubscribe {
+        id: u16,
+        filters: Vec<SubSpec>,
+    },
     Pingreq,
-    Disconnect { reason: u8, expiry_s: Option<u32> },
+    Disconnect {
+        reason: u8,
+        expiry_s: Option<u32>,
+    },
+    /// What no Client may send; the Reason Codes that the broker may have for it.
+    Offence {
+        bytes: Vec<u8>,
+        codes: Vec<u8>,
+    },
 }

@@ -6,12 +6,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 
 use mio::{Poll, Token, Waker};
-use pondhawk::auth::Methods;
-use pondhawk::config::{ListenerRuntime, Runtime};
+use pondhawk::auth::{Methods, Policies, Policy, parse_acl_file};
+use pondhawk::config::ListenerRuntime;
 use pondhawk::metrics::{ShardMetrics, Snapshot};
 use pondhawk::shard::{Adopt, Command, Served, Settings, Shard, Shared};
 use pondhawk::util::Now;
 
+use crate::plan::{Plan, TOPICS};
 use crate::socket::{Loop, Ready, Socket};
 
 /// Something that a turn did, in the order in which it was done.
@@ -65,13 +66,27 @@ fn waker() -> Arc<Waker> {
     Arc::clone(waker)
 }
 
+/// The plan's access control list, for its only listener.
+fn restricted(plan: &Plan) -> Policies {
+    let file = plan.rights.file(plan.clients, &TOPICS);
+    let (acl, warnings) = parse_acl_file(file.as_bytes()).expect("a list of plain rules");
+    assert!(warnings.is_empty(), "{warnings:?}");
+    let policy = Policy { acl: Some(Arc::new(acl)), ..Policy::open(true) };
+    Policies::new(1, [(plan.config.listeners[0].id, Arc::new(policy))])
+}
+
 impl World {
-    pub fn new(config: &Runtime, seed: u64, mailbox_budget: usize) -> Self {
+    pub fn new(plan: &Plan) -> Self {
+        let config = &plan.config;
         let shards = config.shards;
         let now = Now { mono_ms: 1_000, wall_s: 0 };
         let water = config.turn.mailbox_high_water;
-        let settings = Arc::new(Settings::from(config.clone()));
-        let shared = Arc::new(Shared::seeded(shards, water, Methods::default(), seed));
+        let mut settings = Settings::from(config.clone());
+        if plan.rights.restricted {
+            settings.policies = Arc::new(restricted(plan));
+        }
+        let settings = Arc::new(settings);
+        let shared = Arc::new(Shared::seeded(shards, water, Methods::default(), plan.seed));
         for mailbox in &shared.mailboxes {
             mailbox.attach(waker());
         }
@@ -83,7 +98,7 @@ impl World {
             listener: Arc::clone(&config.listeners[0]),
             now,
             read_bytes: config.turn.read_bytes,
-            mailbox_budget,
+            mailbox_budget: plan.mailbox_budget,
             held_back: 0,
             moved: 0,
             bytes_in: 0,

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use pondhawk::config::Runtime;
 
 use super::filter::matches;
-use super::ledger::Item;
+use super::ledger::{Item, NOT_AUTHORISED};
 use super::lifetime::Due;
 use super::publication::Publication;
 use super::session::{Claim, Load, Session, Subscription};
 use super::time::{Moment, Spans, Turns};
+use crate::rights::Rights;
 use crate::spec::{ConnectSpec, PublishSpec, Sent, SubSpec};
 
 /// An answer that the broker owes. `codes` are those of version 5.
@@ -44,12 +45,17 @@ pub struct LineState {
     /// Reason Codes that its DISCONNECT may have.
     pub goodbyes: Vec<u8>,
     pub said_goodbye: bool,
+    /// Its CONNECT is refused with that Reason Code.
+    pub refused: Option<u8>,
+    /// The broker ends it for a reason that it has to tell.
+    pub owes_goodbye: bool,
     pub accepted_ms: u64,
 }
 
 /// See the module's documentation.
 pub struct Model {
     pub rules: Runtime,
+    pub rights: Rights,
     pub moment: Moment,
     pub now_ms: u64,
     pub turn_began: Moment,
@@ -76,10 +82,11 @@ pub struct Model {
 }
 
 impl Model {
-    pub fn new(rules: Runtime, now_ms: u64) -> Self {
+    pub fn new(rules: Runtime, rights: Rights, now_ms: u64) -> Self {
         let shards = rules.shards;
         Self {
             rules,
+            rights,
             moment: 0,
             now_ms,
             turn_began: 0,
@@ -118,6 +125,8 @@ impl Model {
             resumed: false,
             goodbyes: Vec::new(),
             said_goodbye: false,
+            refused: None,
+            owes_goodbye: false,
             accepted_ms: self.now_ms,
         });
     }
@@ -136,6 +145,7 @@ impl Model {
             return self.connected(line, shard, spec);
         }
         let session = self.lines[line].session.expect("a packet handled before CONNECT");
+        assert!(self.lines[line].bound, "a packet was handled after the end: {sent:?}");
         match sent {
             Sent::Connect(_) => {}
             Sent::Publish { message, id, .. } => self.publish(line, session, shard, message, *id),
@@ -168,6 +178,11 @@ impl Model {
                 }
                 self.unbound(line, *reason != 0);
             }
+            Sent::Offence { codes, .. } => {
+                self.lines[line].goodbyes.extend(codes);
+                self.lines[line].owes_goodbye = true;
+                self.unbound(line, true);
+            }
         }
     }
 
@@ -187,6 +202,14 @@ impl Model {
         if message.qos == 2 && !self.sessions[session].received.insert(id) {
             // Routed when it came first [MQTT-4.3.3-10].
             self.lines[line].acks.push_back(Owed { first, id, codes: vec![0] });
+            return;
+        }
+        if !self.rights.may_write(self.sessions[session].client, &message.topic) {
+            self.sessions[session].received.remove(&id);
+            self.left_behind.push(Item::one(NOT_AUTHORISED, true, message.mid));
+            if message.qos > 0 {
+                self.lines[line].acks.push_back(Owed { first, id, codes: vec![0x87] });
+            }
             return;
         }
         let matched = self.sessions.iter().filter(|one| one.ended.is_none()).any(|one| {
@@ -213,12 +236,16 @@ impl Model {
             to: self.moment,
             size: message.topic.len() + message.payload().len(),
             tagged: v5,
+            denied: Vec::new(),
         });
     }
 
     /// A message was taken: from here on it is owed.
-    pub fn published(&mut self, message: Publication) {
+    pub fn published(&mut self, mut message: Publication) {
         let at = message.to;
+        let unreadable = self.rights.unreadable.iter();
+        let denied = unreadable.filter(|(_, topic)| *topic == message.topic);
+        message.denied = denied.map(|(client, _)| *client).collect();
         for (own, session) in self.sessions.iter_mut().enumerate() {
             if session.ended.is_none() {
                 let count = owed_copies(&self.rules, own, session, &message, at);
@@ -241,7 +268,7 @@ impl Model {
         let Some(index) = session.exchanges.iter().position(ends) else { return };
         let exchange = session.exchanges.remove(index);
         session.resend.retain(|one| *one != id);
-        if !exchange.replayed {
+        if !exchange.replayed && !exchange.ambiguous {
             let cost = self.publications[by_mid[&exchange.mid][0]].cost();
             session.add_backlog(Load::of(-1, cost), at);
         }

@@ -74,7 +74,7 @@ impl Model {
         }
         if delivery.qos > 0 {
             self.open_exchange(own, line, mid, &copy, delivery);
-        } else if self.rules.session.queue_qos0 && !copy.replayed {
+        } else if self.rules.session.queue_qos0 && !copy.replayed && !copy.ambiguous {
             let at = self.moment;
             self.sessions[own].add_backlog(Load::of(-1, message.cost()), at);
         }
@@ -236,7 +236,8 @@ impl Model {
 
     fn may_be_replay(&self, own: usize, mid: u32, delivery: &Delivery, v5: bool) -> bool {
         let index = *self.by_mid[&mid].last().expect("never empty");
-        delivery.retain && {
+        let message = &self.publications[index];
+        delivery.retain && self.newer_was_sent(own, message, delivery).is_none() && {
             let claims = self.claims_for(own, index, delivery, v5);
             self.sessions[own].may_answer(&delivery.topic, &claims)
         }
@@ -283,8 +284,8 @@ impl Model {
     /// Messages of one publisher, topic and QoS come in their order, redelivered ones included.
     fn check_order(&mut self, own: usize, line: usize, mid: u32, copy: &Copy, delivery: &Delivery) {
         let message = &self.publications[copy.index];
-        if copy.grouped && (self.came_back(message) > 0 || self.groups_are_restless()) {
-            return; // What comes back from a member that left comes late.
+        if copy.grouped && (self.came_back(message) > 0 || self.is_group_restless(own, message)) {
+            return; // What comes back from a member, or misses one, comes late.
         }
         let key = (message.publisher, message.topic.clone(), delivery.qos);
         let order = self.sessions[own].order.get(&key).cloned().unwrap_or_default();
@@ -304,14 +305,27 @@ impl Model {
         self.sessions[own].order.insert(key, kept);
     }
 
-    /// A member of a group has left or was away.
-    fn groups_are_restless(&self) -> bool {
+    /// Since the message was published a member of the group has come, gone, or been away, or one
+    /// may not be sent it: then it may have gone from shard to shard in search of another, and a
+    /// later one straight there.
+    fn is_group_restless(&self, own: usize, message: &Publication) -> bool {
+        let since = message.from;
+        let groups = self.sessions[own].matching(own, message, u64::MAX, true);
+        let groups: Vec<&Subscription> = groups.collect();
         self.sessions.iter().any(|session| {
-            let mut grouped = session.subscriptions.iter().filter(|one| one.spec.group.is_some());
-            grouped.any(|one| {
-                one.until.is_some() || session.offline.overlap(one.from, u64::MAX) || one.from > 0
+            let mut members = session.subscriptions.iter().filter(|one| {
+                let same = |group: &&Subscription| {
+                    one.spec.group == group.spec.group && one.spec.filter == group.spec.filter
+                };
+                groups.iter().any(same)
+            });
+            members.any(|one| {
+                one.from >= since
+                    || one.until.is_some_and(|at| at >= since)
+                    || one.until.is_none() && session.is_denied(message)
+                    || one.until.is_none() && session.offline.changed(since)
             })
-        }) && self.rules.shards > 1
+        })
     }
 
     fn check_expiry(&self, own: usize, message: &Publication, delivery: &Delivery, again: bool) {
@@ -369,6 +383,7 @@ impl Model {
                 at,
                 grouped: copy.grouped,
                 replayed: copy.replayed,
+                ambiguous: copy.ambiguous,
                 size: delivery.size,
             });
         }

@@ -15,6 +15,7 @@ pub type Reasons = u16;
 /// The reasons that are named elsewhere.
 pub const GONE: Reasons = bit(DropReason::SessionGone);
 pub const OVERSIZE: Reasons = bit(DropReason::Oversize);
+pub const NOT_AUTHORISED: Reasons = bit(DropReason::NotAuthorised);
 
 const fn bit(reason: DropReason) -> Reasons {
     1 << reason as Reasons
@@ -56,7 +57,9 @@ impl Model {
         }
         for item in &mut items {
             // One without payload and tag cannot be told from the next of its topic.
-            item.must &= !self.publications[self.by_mid[&item.mid][0]].empty;
+            // One that was denied to its publisher is not there at all.
+            let message = self.by_mid.get(&item.mid).map(|all| &self.publications[all[0]]);
+            item.must &= message.is_none_or(|message| !message.empty);
         }
         for item in items.iter().filter(|item| item.must) {
             assert!(
@@ -83,6 +86,10 @@ impl Model {
                 session.ended.is_some() && super::filter::matches(&claim.filter, &message.topic)
             });
             items.extend(claims.map(|_| Item::one(GONE, false, message.mid)));
+            let claims = session.claims.iter().filter(|claim| {
+                session.is_denied(message) && super::filter::matches(&claim.filter, &message.topic)
+            });
+            items.extend(claims.map(|_| Item::one(NOT_AUTHORISED, false, message.mid)));
         }
         items
     }
@@ -115,6 +122,10 @@ impl Model {
             for index in &self.by_mid[&mid] {
                 let message = &self.publications[*index];
                 let settled = self.settled(message, false);
+                if session.is_denied(message) {
+                    items.extend(self.denied(own, message, settled));
+                    continue;
+                }
                 let count = |n: usize| if self.rules.features.duplicates { n } else { n.min(1) };
                 let most = count(session.may(own, message, settled, false).count());
                 if most == 0 {
@@ -134,6 +145,18 @@ impl Model {
             }
         }
         items
+    }
+
+    /// Copies that a session did not get because its Client may not.
+    fn denied(&self, own: usize, message: &Publication, settled: Moment) -> [Item; 2] {
+        let session = &self.sessions[own];
+        let count = |n: usize| if self.rules.features.duplicates { n } else { n.min(1) } as u32;
+        let must = count(session.throughout(own, message, settled, false).count());
+        let may = count(session.matching(own, message, settled, false).count());
+        let gone = session.ended.is_some_and(|at| at >= message.from);
+        let reasons = NOT_AUTHORISED | if gone { GONE } else { 0 };
+        let item = |must, count| Item { reasons, must, mid: message.mid, count };
+        [item(true, must), item(false, may - must)]
     }
 
     /// What groups were owed.
@@ -158,15 +181,20 @@ impl Model {
             let settled = self.settled(message, true);
             let came_back = self.came_back(message);
             let reach = if came_back > 0 { Moment::MAX } else { settled };
-            let (mut candidates, mut sure) = (0, 0);
+            let (mut candidates, mut sure, mut barred) = (0, 0, false);
             for (own, session) in self.sessions.iter().enumerate() {
                 let is = |one: &&super::session::Subscription| {
                     one.spec.group.as_deref() == Some(group.0) && one.spec.filter == group.1
                 };
-                if session.may(own, message, reach, true).find(is).is_none() {
+                if session.matching(own, message, reach, true).find(is).is_none() {
                     continue;
                 }
                 candidates += 1;
+                if session.is_denied(message) {
+                    // It is passed over; if there is nobody else, the message has nobody.
+                    barred |= session.throughout(own, message, settled, true).any(|one| is(&one));
+                    continue;
+                }
                 everyone += 1;
                 if !noted.contains(&own) {
                     noted.push(own);
@@ -178,7 +206,7 @@ impl Model {
             }
             if candidates > 0 {
                 may += 1;
-                must += u32::from(sure > 0);
+                must += u32::from(sure > 0 || barred);
                 if sure == 0 || came_back > 0 || reasons & bit(DropReason::Qos0Offline) != 0 {
                     reasons |= bit(DropReason::NoGroupMember);
                 }

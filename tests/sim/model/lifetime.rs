@@ -4,7 +4,7 @@ use pondhawk::config::QueueFullPolicy;
 use pondhawk::util::wheel::TICK_MS;
 
 use super::broker::Model;
-use super::ledger::{GONE, Item, OVERSIZE, exceeds};
+use super::ledger::{GONE, Item, NOT_AUTHORISED, OVERSIZE, exceeds};
 use super::publication::Publication;
 use super::session::{Exchange, Session};
 use crate::spec::{ConnectSpec, NEVER, WillSpec};
@@ -27,9 +27,14 @@ impl Model {
     /// The broker has handled a CONNECT, on the session's home shard.
     pub(super) fn connected(&mut self, line: usize, shard: usize, spec: &ConnectSpec) {
         let client = self.lines[line].client;
+        if spec.unknown_method {
+            self.lines[line].refused = Some(0x8C); // [MQTT-4.12.0-1]
+            return;
+        }
         if let Some(old) = self.current.get(&client).and_then(|own| self.sessions[*own].line) {
             // [MQTT-3.1.4-3]
             self.lines[old].goodbyes.push(0x8E);
+            self.lines[old].owes_goodbye = true;
             self.unbound(old, true);
         }
         let mut found = self.current.get(&client).copied();
@@ -153,7 +158,11 @@ impl Model {
         let session = &mut self.sessions[own];
         session.will_at_ms = None;
         let Some((will, v5)) = session.will.take() else { return };
-        let shard = session.shard;
+        let (shard, client) = (session.shard, session.client);
+        if !self.rights.may_write(client, &will.topic) {
+            self.left_behind.push(Item::one(NOT_AUTHORISED, true, will.mid));
+            return;
+        }
         self.due.wills += 1;
         let message = self.will_message(own, shard, &will, v5);
         self.step_wills.push(self.publications.len());
@@ -193,6 +202,7 @@ impl Model {
             to: self.moment,
             size: will.topic.len() + crate::spec::payload(will.mid, 0).len(),
             tagged: v5,
+            denied: Vec::new(),
         }
     }
 
@@ -233,6 +243,7 @@ impl Model {
             self.end_session(own);
         }
         assert_eq!(self.due.expired, expired, "a session that was over is still there");
+        self.deny_wills();
         while self.due.wills < wills {
             let shard = self.turn_shard;
             let due = |session: &Session| {
@@ -242,6 +253,21 @@ impl Model {
             self.send_will(own);
         }
         assert_eq!(self.due.wills, wills, "a Will that was due was not published");
+    }
+
+    /// Wills that are due and may not be published: no counter tells of each.
+    fn deny_wills(&mut self) {
+        let due = |own: &usize| {
+            let session = &self.sessions[*own];
+            let denied = session
+                .will
+                .as_ref()
+                .is_some_and(|(will, _)| !self.rights.may_write(session.client, &will.topic));
+            let late = session.will_at_ms.is_some_and(|at| latest(at) <= self.now_ms);
+            denied && late && session.shard == self.turn_shard
+        };
+        let due: Vec<usize> = self.current.values().copied().filter(due).collect();
+        due.into_iter().for_each(|own| self.send_will(own));
     }
 
     /// The live session whose time, by `when`, came first.

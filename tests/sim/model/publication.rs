@@ -28,6 +28,8 @@ pub struct Publication {
     pub size: usize,
     /// It has the User Property with its `mid`: the publisher speaks version 5.
     pub tagged: bool,
+    /// Clients that may not be sent it.
+    pub denied: Vec<usize>,
 }
 
 /// What the broker may spend on keeping a message beyond its topic, properties and payload.

@@ -38,21 +38,8 @@ impl Model {
         let message = self.publications[index].clone();
         assert!(message.retain, "RETAIN is set on a message that was not retained: {delivery:?}");
         assert!(!message.empty, "a Retained Message without payload");
-        // What was sent before is sent again whatever has come since.
-        if let Some(newer) = self.sessions[own].live_retained.get(&message.topic)
-            && !delivery.dup
-        {
-            let newer = &self.publications[*newer];
-            let claimed = self.sessions[own]
-                .claims
-                .iter()
-                .any(|claim| claim.from > newer.to && matches(&claim.filter, &message.topic));
-            assert!(
-                claimed || !self.is_before(&message, newer),
-                "Retained Message {} after the newer {}",
-                message.mid,
-                newer.mid
-            );
+        if let Some(newer) = self.newer_was_sent(own, &message, delivery) {
+            panic!("Retained Message {} after the newer {newer}", message.mid);
         }
         let claims = self.claims_for(own, index, delivery, v5);
         let session = &mut self.sessions[own];
@@ -62,6 +49,23 @@ impl Model {
             message.mid
         );
         session.replays.entry(message.topic).or_default().push(claims);
+    }
+
+    /// A live message, by its number, that tells the Client something newer than this Retained
+    /// Message does, for all subscriptions that may be sent it.
+    pub(super) fn newer_was_sent(
+        &self,
+        own: usize,
+        message: &Publication,
+        delivery: &Delivery,
+    ) -> Option<u32> {
+        let session = &self.sessions[own];
+        let newer = &self.publications[*session.live_retained.get(&message.topic)?];
+        let later = |claim: &Claim| claim.from > newer.to && matches(&claim.filter, &message.topic);
+        // What was sent before is sent again whatever has come since.
+        let stale =
+            !delivery.dup && self.is_before(message, newer) && !session.claims.iter().any(later);
+        stale.then_some(newer.mid)
     }
 
     /// The claims that a PUBLISH may answer with the Retained Message `index`.
@@ -77,6 +81,7 @@ impl Model {
         let fits = |claim: &Claim| {
             let ids = if claim.id == 0 { Vec::new() } else { vec![claim.id] };
             message.retain
+                && !session.is_denied(message)
                 && matches(&claim.filter, &message.topic)
                 // What was sent before is brought to its end [MQTT-3.10.4-3].
                 && (!claim.closed || delivery.dup)
@@ -126,7 +131,11 @@ impl Model {
         let message = &self.publications[only];
         let there = self.settled(message, false) < claim.from;
         let fits = message.size + 64 < session.smallest_packet(claim.from) as usize;
-        there && fits && !message.empty && message.expires_at_ms.is_none()
+        there
+            && fits
+            && !session.is_denied(message)
+            && !message.empty
+            && message.expires_at_ms.is_none()
     }
 
     /// What a Client that subscribes to everything now is sent: for each topic one of the

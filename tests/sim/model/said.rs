@@ -10,6 +10,11 @@ impl Model {
         assert!(!self.lines[line].said_goodbye, "{said:?} after DISCONNECT");
         match said {
             Said::Connack { present, code } => {
+                if let Some(refused) = self.lines[line].refused {
+                    assert_eq!((*code, *present), (refused, false), "a CONNACK that refuses");
+                    self.lines[line].said_goodbye = true;
+                    return;
+                }
                 assert_eq!(*code, 0, "CONNACK with a failure");
                 let owed = self.lines[line].connack.take().expect("a CONNACK nobody asked for");
                 assert_eq!(*present, owed, "Session Present [MQTT-3.2.2-2], [MQTT-3.2.2-3]");

@@ -53,6 +53,8 @@ pub struct Exchange {
     pub grouped: bool,
     /// A Retained Message for a new subscription.
     pub replayed: bool,
+    /// It may be one.
+    pub ambiguous: bool,
     pub size: usize,
 }
 
@@ -177,8 +179,37 @@ impl Session {
     }
 
     /// Subscriptions that were in force at some moment of the message's window, for themselves
-    /// (`grouped` false) or in groups. `own`: the number of this session.
+    /// (`grouped` false) or in groups, if the Client may be sent it. `own`: the number of this
+    /// session.
     pub fn may(
+        &self,
+        own: usize,
+        message: &Publication,
+        settled: Moment,
+        grouped: bool,
+    ) -> impl Iterator<Item = &Subscription> {
+        let denied = self.is_denied(message);
+        self.matching(own, message, settled, grouped).filter(move |_| !denied)
+    }
+
+    /// Those of [`Session::may`] that were in force throughout.
+    pub fn must<'a>(
+        &'a self,
+        own: usize,
+        message: &'a Publication,
+        settled: Moment,
+        grouped: bool,
+    ) -> impl Iterator<Item = &'a Subscription> {
+        let denied = self.is_denied(message);
+        self.throughout(own, message, settled, grouped).filter(move |_| !denied)
+    }
+
+    pub fn is_denied(&self, message: &Publication) -> bool {
+        message.denied.contains(&self.client)
+    }
+
+    /// [`Session::may`], whatever the Client may be sent.
+    pub fn matching(
         &self,
         own: usize,
         message: &Publication,
@@ -194,15 +225,15 @@ impl Session {
         })
     }
 
-    /// Those of [`Session::may`] that were in force throughout.
-    pub fn must<'a>(
+    /// [`Session::must`], whatever the Client may be sent.
+    pub fn throughout<'a>(
         &'a self,
         own: usize,
         message: &'a Publication,
         settled: Moment,
         grouped: bool,
     ) -> impl Iterator<Item = &'a Subscription> {
-        self.may(own, message, settled, grouped)
+        self.matching(own, message, settled, grouped)
             .filter(move |one| one.from < message.from && one.until.is_none_or(|at| at > settled))
             .filter(move |_| self.ended.is_none_or(|at| at > settled))
     }

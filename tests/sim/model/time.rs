@@ -24,6 +24,11 @@ impl Spans {
         self.0.last().is_some_and(|(_, end)| end.is_none())
     }
 
+    /// Whether it has begun or ended at that moment or later.
+    pub fn changed(&self, since: Moment) -> bool {
+        self.0.iter().any(|(begin, end)| *begin >= since || end.is_some_and(|end| end >= since))
+    }
+
     /// Whether it held at any moment of `from..=to`.
     pub fn overlap(&self, from: Moment, to: Moment) -> bool {
         self.0.iter().any(|(begin, end)| *begin <= to && end.is_none_or(|end| end >= from))
