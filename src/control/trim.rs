@@ -5,7 +5,7 @@
 //! gives back whole pages. Before, the shards hand over what is set aside for them
 //! ([`SetAside`]). It holds an arena's lock meanwhile, so that a shard which allocates just then
 //! waits; that is why it is called when the load stands still, and so seldom that it takes less
-//! than a thousandth of the time. It runs on a thread of its own.
+//! than a hundredth of the time. It runs on a thread of its own.
 #![allow(unsafe_code)] // The C library's call has no safe wrapper.
 
 use std::sync::mpsc;
@@ -16,19 +16,20 @@ use super::plane::DataPlane;
 use crate::util::SetAside;
 
 /// What is too little to be worth a walk, in bytes.
-const WORTH_MIN: u64 = 256 << 10;
+const WORTH_MIN: u64 = 128 << 10;
 
 /// And as a part of what there is.
 const WORTH_SHARE: u64 = 20;
 
-/// The load stands still when it has changed by less than this part of itself.
+/// The load stands still when it has changed by less than this part of itself, or than what is
+/// too little.
 const STILL_SHARE: u64 = 64;
 
 /// From one trimming to the next, at least.
 const REST: Duration = Duration::from_secs(5);
 
 /// And as many times what the last one took.
-const REST_SHARE: u32 = 1_000;
+const REST_SHARE: u32 = 100;
 
 /// After so long a trimming is followed by another: what caches and pools had kept of the load has
 /// aged (`shard::tidy`), and lay between what was freed before.
@@ -87,7 +88,7 @@ impl Trim {
 
     fn is_due(&mut self, load: Load, now: Instant) -> bool {
         let Load { held, resident } = load;
-        let still = held.abs_diff(self.last) <= (held / STILL_SHARE).max(WORTH_MIN / 4);
+        let still = held.abs_diff(self.last) <= (held / STILL_SHARE).max(WORTH_MIN);
         self.last = held;
         self.peak = self.peak.max(held);
         let is_worth = |bytes: u64, of: u64| bytes >= WORTH_MIN.max(of / WORTH_SHARE);

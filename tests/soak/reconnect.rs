@@ -39,24 +39,27 @@ fn cycle(broker: &Broker, others: &mut Bystanders, clients: usize, rounds: usize
     back
 }
 
-/// Coming back more often than twice, which is when the broker begins to remember routes, adds
-/// nothing to what the crowd costs; and after each crowd the broker holds what it held before the
-/// first.
+/// Rounds until the crowd has all it will ever have: windows, remembered routes, and room between
+/// what came and went.
+const SETTLED: usize = 4;
+
+/// Coming back more often adds nothing to what the crowd costs; and after each crowd the broker
+/// holds what it held before the first.
 fn storm(broker: &Broker, clients: usize, rounds: usize) {
     let mut others = Bystanders::new(broker);
     others.exchange();
     let before = Holding::now(broker);
-    let twice = cycle(broker, &mut others, clients, 2);
-    before.is_back(broker, &format!("{clients} clients back twice and gone"), twice);
+    let first = cycle(broker, &mut others, clients, SETTLED);
+    before.is_back(broker, &format!("{clients} clients back {SETTLED} times and gone"), first);
     let often = cycle(broker, &mut others, clients, rounds);
-    twice.kept(often, &format!("{clients} clients back {rounds} times"));
+    first.kept(often, &format!("{clients} clients back {rounds} times"));
     before.is_back(broker, &format!("{clients} clients back {rounds} times and gone"), often);
 }
 
 #[test]
 fn a_thousand_come_back_at_once_to_their_messages() {
     for shards in SHARDS {
-        storm(&Broker::start(shards, &Options::default()), 1000, 3);
+        storm(&Broker::start(shards, &Options::default()), 1000, 6);
     }
 }
 
@@ -64,6 +67,6 @@ fn a_thousand_come_back_at_once_to_their_messages() {
 #[ignore = "long; it is run for its figures"]
 fn reconnect_storm() {
     for shards in SHARDS {
-        storm(&Broker::start(shards, &Options::default()), 15_000, 5);
+        storm(&Broker::start(shards, &Options::default()), 15_000, 8);
     }
 }

@@ -10,6 +10,7 @@ use crate::support::Version::V5;
 use crate::support::broker::{Broker, Options, SHARDS};
 use crate::support::bytes::{Connect, prop};
 use crate::support::client::{Bystanders, Client};
+use crate::support::let_pass;
 
 const TOPIC: &str = "fight/messages";
 
@@ -88,6 +89,11 @@ fn fight(broker: &Broker, rounds: usize) {
     thread::scope(|scope| {
         let two = [0, 1].map(|_| scope.spawn(|| fighter(broker, rounds, &ring)));
         seen.extend(hold(&mut first));
+        // Others go on meanwhile, within their Keep Alive.
+        while !two.iter().all(thread::ScopedJoinHandle::is_finished) {
+            others.exchange();
+            let_pass(50);
+        }
         for one in two {
             seen.extend(one.join().expect("one failed"));
         }
