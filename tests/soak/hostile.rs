@@ -84,6 +84,8 @@ fn scenario(broker: &Broker, hostile: usize, good: usize, rounds: usize) {
     const THREADS: usize = 4;
     let mut after = Client::connect(broker, V311, "after");
     let mut pairs: Vec<Bystanders> = (0..good / 2).map(|_| Bystanders::new(broker)).collect();
+    // Twice, so that they have the windows and the routes that they keep.
+    (0..2).for_each(|_| pairs.iter_mut().for_each(Bystanders::exchange));
     let before = Holding::now(broker);
     let mut peak = before;
     let (stop, messages) = (AtomicBool::new(false), AtomicUsize::new(0));
