@@ -281,7 +281,10 @@ impl Connection {
     fn run_held<H: Host>(&mut self, host: &mut H) -> Step {
         let mut held = std::mem::take(&mut self.input);
         let (used, stop) = self.run(host, &held);
-        if used < held.len() {
+        let left = used < held.len();
+        #[cfg(feature = "canary")]
+        let left = left || crate::util::canary::Canary::KeptInput.sings();
+        if left {
             held.drain(..used);
             self.input = held;
         }

@@ -40,11 +40,15 @@ pub enum Canary {
     UnknownMethod,
     /// Every other message for a group on another shard makes a detour.
     GroupDetour,
+    /// QoS 0 is sent to a Client that takes nothing, however much waits for it.
+    NoOutputLimit,
+    /// Memory of input that is handled is kept.
+    KeptInput,
 }
 
 impl Canary {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::LostWake,
         Self::ReusedPacketId,
         Self::ForgottenRequeue,
@@ -61,6 +65,8 @@ impl Canary {
         Self::OpenAccess,
         Self::UnknownMethod,
         Self::GroupDetour,
+        Self::NoOutputLimit,
+        Self::KeptInput,
     ];
 
     /// Whether this one sings on this thread.
