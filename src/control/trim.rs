@@ -100,8 +100,9 @@ impl Trim {
             is_worth(resident.saturating_sub(left.1).saturating_sub(explained), resident)
         });
         let rested = self.rest_until.is_none_or(|until| now >= until);
+        // Once for each, so it need not be rested.
         let again = self.again_at.is_some_and(|at| now >= at);
-        if !(still && rested && (fallen || grown || again)) {
+        if !(still && (again || rested && (fallen || grown))) {
             return false;
         }
         self.peak = held;
