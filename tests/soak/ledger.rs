@@ -16,8 +16,8 @@ const SETTLING: Duration = Duration::from_secs(60);
 pub const ALLOWANCE: u64 = 2 << 20;
 
 /// What may stay for each thread that allocates much, beside 5 %: its arena's few hundred small
-/// live pieces lie close together in a new broker, and on some 60 pages after a crowd.
-const SCATTER: u64 = 256 << 10;
+/// live pieces lie close together in a new broker, and on some 60 to 130 pages after a crowd.
+const SCATTER: u64 = 512 << 10;
 
 /// And for each connection that stays: some of its half a dozen small pieces are allocated while
 /// the crowd is there, lie among the crowd's, and keep a page each.
