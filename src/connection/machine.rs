@@ -64,6 +64,8 @@ pub struct Parked {
     accepted_ms: u64,
     peer_identity: Option<Box<PeerIdentity>>,
     admitted: Option<Admitted>,
+    /// The CONNECT that goes ahead of the input was counted where it came.
+    counted: bool,
 }
 
 impl Parked {
@@ -82,6 +84,8 @@ pub(super) struct Connecting {
     /// A CONNECT whose authentication has just succeeded and whose session lives elsewhere: it
     /// goes ahead of the input to the other shard.
     pub(super) held: Vec<u8>,
+    /// The CONNECT to come was counted by another shard.
+    pub(super) counted: bool,
 }
 
 /// See the module [`crate::connection`].
@@ -311,11 +315,14 @@ impl Connection {
                 Ok(None) => break,
                 Ok(Some(frame)) => {
                     let (size, first) = (frame.size, frame.first);
+                    let counted = self.was_counted();
                     let flow = self.handle_frame(host, frame, &rest[..size]);
                     // A CONNECT moves unconsumed; one that is held apart was consumed before.
                     if !matches!(flow, Flow::Move(_)) || self.holds_connect() {
                         used += size;
-                        host.metrics().received(first >> 4);
+                        if !counted {
+                            host.metrics().received(first >> 4);
+                        }
                     }
                     flow
                 }
@@ -428,13 +435,28 @@ impl Connection {
         self.connecting.as_ref().is_some_and(|one| !one.held.is_empty())
     }
 
+    /// Whether the packet to be handled now is one that was counted before.
+    fn was_counted(&self) -> bool {
+        matches!(self.state, State::AwaitConnect)
+            && self.connecting.as_ref().is_some_and(|one| one.counted)
+    }
+
     /// Takes the machine apart for the journey to the shard that has its session.
     pub fn park(mut self) -> Parked {
-        let Connecting { peer_identity, admitted, held: mut input } =
+        let counted = self.holds_connect() || self.was_counted();
+        let Connecting { peer_identity, admitted, held: mut input, .. } =
             self.connecting.take().map(|one| *one).unwrap_or_default();
         input.extend_from_slice(&self.input);
         let (peer, accepted_ms) = (self.address(), self.accepted_ms);
-        Parked { input, listener: self.listener, peer, accepted_ms, peer_identity, admitted }
+        Parked {
+            input,
+            listener: self.listener,
+            peer,
+            accepted_ms,
+            peer_identity,
+            admitted,
+            counted,
+        }
     }
 
     /// Puts it together again; [`Connection::resume`] then handles the CONNECT.
@@ -444,9 +466,10 @@ impl Connection {
         connection.last_received_ms = now_ms;
         *connection.input = parked.input;
         let (peer_identity, admitted) = (parked.peer_identity, parked.admitted);
-        if peer_identity.is_some() || admitted.is_some() {
-            let held = Vec::new();
-            connection.connecting = Some(Box::new(Connecting { peer_identity, admitted, held }));
+        let (held, counted) = (Vec::new(), parked.counted);
+        if peer_identity.is_some() || admitted.is_some() || counted {
+            let connecting = Connecting { peer_identity, admitted, held, counted };
+            connection.connecting = Some(Box::new(connecting));
         }
         connection
     }

@@ -259,3 +259,23 @@ fn policies_count_on_each_shard_from_its_own_turn_on() {
     };
     assert_eq!((counted(0), counted(1)), (1, 2));
 }
+
+/// Goal: a CONNECT that waited for its password and then goes to the shard that has its session
+/// is one packet in the counters.
+#[test]
+fn a_connect_that_moves_after_the_check_is_counted_once() {
+    let (mut broker, held) = broker(2);
+    for shard in 0..2 {
+        let wire = broker.connect(shard);
+        broker.send(wire, &login("mover", false, "secret"));
+        broker.settle();
+        held.answer();
+        broker.settle();
+        assert_eq!(broker.receive(wire)[0], 0x20);
+        assert_eq!(broker.shard_of(wire), 0, "where its session is");
+        broker.send(wire, &[0xC0, 0]);
+        broker.settle();
+    }
+    let received = broker.shards().iter().map(|shard| shard.metrics().messages_received.get());
+    assert_eq!(received.sum::<u64>(), 4, "twice CONNECT and PINGREQ");
+}
