@@ -68,7 +68,8 @@ impl Run {
         let config = &self.plan.config;
         let limits = config.turn.output_high_water.max(config.session.qos0_buffer_bytes as usize);
         let claims = self.model.lines[line].session.is_some_and(|own| {
-            self.model.sessions[own].claims.iter().any(|claim| claim.until.is_none())
+            // A replay goes on when its session is resumed.
+            self.model.sessions[own].claims.iter().any(|claim| !claim.closed)
         });
         let limits = if claims { limits.max(REPLAY_OUTPUT) } else { limits };
         let largest = self.model.publications.iter().map(|one| one.cost()).max().unwrap_or(0);
