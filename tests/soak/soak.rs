@@ -29,17 +29,9 @@ const IDENTIFIERS: u64 = 65_535;
 /// The default of `max_inflight_messages`, the window of a subscriber.
 const WINDOW: u16 = 20;
 
-/// What memory may grow by in a long soak before its slope is looked at, in bytes: glibc takes that
-/// much from the system at once (its M_TOP_PAD).
-const STEP: u64 = 128 << 10;
-
 /// Time between two samples of memory, and between two lines about it.
 const SAMPLE_MS: u64 = 100;
 const LINE: Duration = Duration::from_secs(60);
-
-/// Load before a long soak is measured: Retained Messages are all there, the guests' names were all
-/// used.
-const WARM_UP: Duration = Duration::from_secs(60);
 
 /// What has happened so far.
 #[derive(Default)]
@@ -190,29 +182,51 @@ fn load(broker: &Broker, length: Duration, judge: impl Fn(&[(f64, f64)], &Counts
     peak
 }
 
-/// The load twice: what the first has left, Retained Messages and tables, is the measure.
-fn scenario(broker: &Broker, warm_up: Duration, length: Duration, allowance: u64) {
-    load(broker, warm_up, |_, _| ());
-    let before = Holding::now(broker);
-    let peak = load(broker, length, |samples, counts| report(samples, counts, allowance));
-    before.is_back(broker, "soak", peak);
+/// How long a soak is.
+struct Form {
+    /// Load before it is measured: Retained Messages are all there, all of the guests' names were
+    /// used.
+    warm_up: Duration,
+    length: Duration,
+    /// Without load before and after, in which free memory goes back to the system.
+    rest_ms: u64,
+    /// What memory may grow by before its slope is looked at, in bytes.
+    allowance: u64,
 }
 
-/// Prints the figures, and wants memory to keep its level. The first quarter, in which tables and
-/// pools reach their size, does not count.
+/// The load twice: what the first has left, Retained Messages and tables, is the measure.
+fn scenario(broker: &Broker, form: &Form) {
+    load(broker, form.warm_up, |_, _| ());
+    let_pass(form.rest_ms);
+    let before = Holding::now(broker);
+    let peak = load(broker, form.length, |samples, counts| report(samples, counts, form.allowance));
+    let_pass(form.rest_ms);
+    before.is_back(broker, "soak, at rest", peak);
+}
+
+/// Prints the figures, and wants memory to keep its level.
+///
+/// Under load the allocator gives nothing back, so that what is resident is the most that there was
+/// so far. Of a load that comes and goes at random that rises for ever, ever more slowly: the
+/// quarters' slopes show it, and only the second half is judged.
 fn report(samples: &[(f64, f64)], counts: &Counts, allowance: u64) {
-    let steady = &samples[samples.len() / 4..];
+    const HOURS: f64 = 3600.0 / 1024.0;
+    println!("{}", counts.text());
+    for (number, quarter) in (1..).zip(samples.chunks(samples.len().div_ceil(4))) {
+        let slope = slope::of(quarter);
+        let (value, error) = (slope.value * HOURS, slope.error * HOURS);
+        println!("memory in quarter {number}: {value:+.0} kB an hour, standard error {error:.0}");
+    }
+    let steady = &samples[samples.len() / 2..];
     let slope = slope::of(steady);
     let length = steady.last().unwrap().0 - steady[0].0;
-    let hours = 3600.0 / 1024.0;
     // Three standard errors are exceeded by chance once in 700 runs.
     let rises = slope.value > 3.0 * slope.error;
     println!(
-        "memory over the last {length:.0} s: {:+.0} kB an hour, standard error {:.0}, {}; {}",
-        slope.value * hours,
-        slope.error * hours,
-        if rises { "rising" } else { "zero within three of them" },
-        counts.text()
+        "memory over the last {length:.0} s: {:+.0} kB an hour, standard error {:.0}: {}",
+        slope.value * HOURS,
+        slope.error * HOURS,
+        if rises { "it rises" } else { "zero within three of them" }
     );
     let grown = slope.value * length;
     assert!(!rises || grown < allowance as f64, "memory grows by {grown:.0} bytes: {slope:?}");
@@ -224,19 +238,26 @@ fn number(name: &str) -> Option<u32> {
 
 #[test]
 fn mixed_load_with_churn_leaves_nothing_behind() {
+    let length = Duration::from_secs(2);
+    let form = Form { warm_up: length, length, rest_ms: 0, allowance: ALLOWANCE };
     for shards in SHARDS {
-        let length = Duration::from_secs(2);
-        scenario(&Broker::start(shards, &Options::default()), length, length, ALLOWANCE);
+        scenario(&Broker::start(shards, &Options::default()), &form);
     }
 }
 
 #[test]
 #[ignore = "half an hour, or POND_SOAK_SECONDS; it is run for its figures"]
 fn soak() {
-    let length = Duration::from_secs(number("POND_SOAK_SECONDS").unwrap_or(1800).into());
+    let form = Form {
+        warm_up: Duration::from_secs(60),
+        length: Duration::from_secs(number("POND_SOAK_SECONDS").unwrap_or(1800).into()),
+        rest_ms: 20_000,
+        // glibc takes that much from the system at once: its M_TOP_PAD.
+        allowance: 128 << 10,
+    };
     let shards = number("POND_SOAK_SHARDS").map_or(SHARDS.to_vec(), |shards| vec![shards]);
     for shards in shards {
         println!("{shards} shard(s)");
-        scenario(&Broker::start(shards, &Options::default()), WARM_UP, length, STEP);
+        scenario(&Broker::start(shards, &Options::default()), &form);
     }
 }
