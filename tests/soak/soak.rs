@@ -251,7 +251,7 @@ fn soak() {
     let form = Form {
         warm_up: Duration::from_secs(60),
         length: Duration::from_secs(number("POND_SOAK_SECONDS").unwrap_or(1800).into()),
-        rest_ms: 20_000,
+        rest_ms: 60_000,
         // glibc takes that much from the system at once: its M_TOP_PAD.
         allowance: 128 << 10,
     };
