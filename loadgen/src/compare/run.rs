@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Write};
 
 use serde_json::json;
 
 use crate::args::CompareArgs;
 use crate::failure::Failure;
+use crate::output::say;
 use crate::result::RunResult;
 
 use super::conclusion::Conclusion;
@@ -64,7 +64,7 @@ pub fn run(args: &CompareArgs) -> Result<Conclusion, Failure> {
             .map_err(|error| Failure::of(&path.display().to_string(), error))?;
     }
     let shown = if args.json { json_text(&comparisons) } else { plain_text(&comparisons) };
-    io::stdout().write_all(shown.as_bytes())?;
+    say(&shown)?;
     Ok(Conclusion::of_all(comparisons.iter().map(Comparison::conclusion)))
 }
 

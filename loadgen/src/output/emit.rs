@@ -1,7 +1,6 @@
 //! Printing and writing results.
 
 use std::fs;
-use std::io::{self, Write};
 
 use serde::Serialize;
 
@@ -9,6 +8,7 @@ use crate::args::OutputArgs;
 use crate::failure::Failure;
 use crate::result::RunResult;
 
+use super::say;
 use super::summary::summary;
 
 /// A report, other than of one run, that can be shown to a person.
@@ -56,5 +56,5 @@ fn write(
         return Ok(());
     }
     let text = if output.json { json()? } else { text() };
-    Ok(io::stdout().write_all(text.as_bytes())?)
+    Ok(say(&text)?)
 }

@@ -2,9 +2,11 @@
 
 mod emit;
 mod live;
+mod say;
 mod summary;
 mod table;
 
 pub use emit::{Show, emit, emit_run};
 pub use live::{Live, Progress};
+pub use say::say;
 pub use table::Table;

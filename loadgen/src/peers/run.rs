@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::args::PeersArgs;
 use crate::failure::Failure;
+use crate::output::say;
 use crate::result::Verdict;
 
 use super::cases::Case;
@@ -30,7 +31,7 @@ pub fn run(args: &PeersArgs) -> Result<Verdict, Failure> {
     }
     let table = table::markdown(&results)?;
     fs::write(args.out.join("table.md"), &table).map_err(at)?;
-    io::stdout().write_all(table.as_bytes())?;
+    say(&table)?;
     let kept = results.iter().all(|(_, result)| result["verdict"] == "kept");
     Ok(if kept { Verdict::Kept } else { Verdict::Broken })
 }

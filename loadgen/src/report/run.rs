@@ -1,10 +1,10 @@
 //! The command.
 
 use std::fs;
-use std::io::{self, Write};
 
 use crate::args::ReportArgs;
 use crate::failure::Failure;
+use crate::output::say;
 use crate::plot::Page;
 use crate::result::{RunResult, Verdict, read_all};
 
@@ -23,7 +23,7 @@ pub fn run(args: &ReportArgs) -> Result<Verdict, Failure> {
     };
     let written = fs::write(&path, page(&results).html());
     written.map_err(|error| Failure::of(&path.display().to_string(), error))?;
-    writeln!(io::stdout(), "{}", path.display())?;
+    say(&format!("{}\n", path.display()))?;
     Ok(Verdict::Kept)
 }
 

@@ -1,7 +1,6 @@
 //! The commands: run, check, scenarios, and the short forms.
 
 use std::fs;
-use std::io::{self, Write};
 use std::sync::Arc;
 
 use crate::args::{CheckArgs, ScenariosArgs};
@@ -10,7 +9,7 @@ use crate::crew::{Crew, Job, Parts};
 use crate::failure::Failure;
 use crate::load_args::{LoadArgs, RunArgs, ShapeArgs, ShortArgs};
 use crate::net::{Endpoint, Sources, descriptor_limit};
-use crate::output::emit_run;
+use crate::output::{emit_run, say};
 use crate::plan::{Plan, Share};
 use crate::result::{RunResult, Verdict};
 use crate::scenario::{BUILTIN, Problem, Scenario, Setting, load, markdown};
@@ -76,7 +75,6 @@ pub fn short_form(name: &str, shape: &ShapeArgs, set: Vec<Setting>) -> Result<Sc
 /// If one has problems; all of them are named.
 pub fn check(args: &CheckArgs) -> Result<Verdict, Failure> {
     let mut problems = Vec::new();
-    let mut out = io::stdout();
     for file in &args.files {
         let text = fs::read_to_string(file).map_err(|error| Failure::of(file, error))?;
         match Scenario::read(file, &text, &args.set).map(|scenario| (scenario.seats(), scenario)) {
@@ -85,7 +83,7 @@ pub fn check(args: &CheckArgs) -> Result<Verdict, Failure> {
                     .map_err(|error| Failure::of(file, error))?
                     .flows
                     .count();
-                writeln!(out, "{file}: ok, {clients} clients, {flows} flows")?;
+                say(&format!("{file}: ok, {clients} clients, {flows} flows\n"))?;
             }
             Err(found) => problems.extend(found.iter().map(Problem::to_string)),
         }
@@ -101,22 +99,23 @@ pub fn check(args: &CheckArgs) -> Result<Verdict, Failure> {
 /// # Errors
 /// If there is none of that name.
 pub fn scenarios(args: &ScenariosArgs) -> Result<Verdict, Failure> {
-    let mut out = io::stdout();
     if args.options {
-        out.write_all(markdown().as_bytes())?;
+        say(&markdown())?;
         return Ok(Verdict::Kept);
     }
     if let Some(name) = &args.name {
         let builtin = BUILTIN.iter().find(|builtin| builtin.name == name);
         let unknown = || format!("no scenario '{name}'; `loadgen scenarios` lists them");
-        out.write_all(builtin.ok_or_else(unknown)?.text.as_bytes())?;
+        say(builtin.ok_or_else(unknown)?.text)?;
         return Ok(Verdict::Kept);
     }
     let width = BUILTIN.iter().map(|builtin| builtin.name.len()).max().unwrap_or(0);
+    let mut list = String::new();
     for builtin in BUILTIN {
         let about = load(builtin.name, &[])?.about;
-        writeln!(out, "{:width$}  {about}", builtin.name)?;
+        list.push_str(&format!("{:width$}  {about}\n", builtin.name));
     }
+    say(&list)?;
     Ok(Verdict::Kept)
 }
 
@@ -246,7 +245,7 @@ fn preflight_allows(
     match (args.conduct.preflight, fails) {
         (_, true) => Err(Failure::of("preflight", format!("\n{}", text.trim_end()))),
         (true, false) => {
-            io::stdout().write_all(text.as_bytes())?;
+            say(&text)?;
             Ok(false)
         }
         (false, false) => Ok(true),

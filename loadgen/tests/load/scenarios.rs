@@ -1,6 +1,7 @@
 //! Scenario files on the command line, and the built-in ones against the null broker.
 
 use std::fs;
+use std::process::{Command, Stdio};
 
 use super::support::{Broker, PLAIN, complaint, loadgen, number};
 
@@ -52,6 +53,18 @@ fn the_small_scenarios_run_against_the_null_broker() {
 fn the_small_scenarios_run_against_mosquitto() {
     let Some(mosquitto) = Broker::mosquitto() else { return };
     REAL.iter().for_each(|name| for_a_second(name, mosquitto.port));
+}
+
+/// Goal: `loadgen scenarios | head -1` is no failure.
+#[test]
+fn a_reader_who_has_seen_enough_is_no_failure() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
+    let child = command.arg("scenarios").stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+    assert!(output.status.success());
 }
 
 #[test]
