@@ -346,7 +346,7 @@ impl Run {
                     self.model.handled(socket, shard, &sent);
                 }
             }
-            Event::Timed { expired, wills } => self.model.check_due(expired, wills),
+            Event::Timed { expired, wills } => self.timed(expired, wills),
             Event::Step => {
                 for socket in std::mem::take(&mut self.ending) {
                     assert!(self.ends(socket), "connection {socket} was closed for no reason");
@@ -440,6 +440,21 @@ impl Run {
             // By what another connection's end has brought, perhaps, which is still to be told.
             self.ending.push(socket);
         }
+    }
+
+    /// Timers end connections and sessions and publish Wills, and these fill queues, for which
+    /// other connections end: with Wills of their own, and so on.
+    fn timed(&mut self, expired: u64, wills: u64) {
+        loop {
+            let ending = std::mem::take(&mut self.ending);
+            let (known, unknown): (Vec<_>, Vec<_>) =
+                ending.into_iter().partition(|socket| self.ends(*socket));
+            self.ending = unknown;
+            if known.is_empty() && !self.model.catch_up(expired, wills) {
+                break;
+            }
+        }
+        self.model.check_due(expired, wills);
     }
 
     /// The session loses its connection, if there is a reason for that.

@@ -231,27 +231,34 @@ impl Model {
     }
 
     /// At the end of a turn the broker's counters say how many sessions have expired and how many
-    /// Wills it has published: just those that were due.
-    pub fn check_due(&mut self, expired: u64, wills: u64) {
-        while self.due.expired < expired {
-            let shard = self.turn_shard;
+    /// Wills it has published. Lets the model do one of these that it does not know of yet, which
+    /// has to be due; false when there is none left.
+    pub fn catch_up(&mut self, expired: u64, wills: u64) -> bool {
+        let (shard, now_ms) = (self.turn_shard, self.now_ms);
+        if self.due.expired < expired {
             let over = |session: &Session| {
-                session.expires_at_ms.filter(|at| *at <= self.now_ms && session.shard == shard)
+                session.expires_at_ms.filter(|at| *at <= now_ms && session.shard == shard)
             };
             let own = self.next_due(over).expect("a session ended before its time");
             self.due.expired += 1;
             self.end_session(own);
+            return true;
         }
-        assert_eq!(self.due.expired, expired, "a session that was over is still there");
         self.deny_wills();
-        while self.due.wills < wills {
-            let shard = self.turn_shard;
+        if self.due.wills < wills {
             let due = |session: &Session| {
-                session.will_at_ms.filter(|at| *at <= self.now_ms && session.shard == shard)
+                session.will_at_ms.filter(|at| *at <= now_ms && session.shard == shard)
             };
             let own = self.next_due(due).expect("a Will was published that was not due");
             self.send_will(own);
+            return true;
         }
+        false
+    }
+
+    /// Just what was due has happened.
+    pub fn check_due(&self, expired: u64, wills: u64) {
+        assert_eq!(self.due.expired, expired, "a session that was over is still there");
         assert_eq!(self.due.wills, wills, "a Will that was due was not published");
     }
 
