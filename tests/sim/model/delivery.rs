@@ -46,7 +46,7 @@ impl Model {
                 again,
                 grouped: exchange.grouped,
                 replayed: exchange.replayed,
-                ambiguous: false,
+                ambiguous: exchange.ambiguous,
             }
         } else {
             self.check_fresh(own, delivery);
