@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use toml::de::DeValue;
 
-use super::value::{Problem, Spec, Value, split_words, strings, text};
+use super::value::{Problem, Spec, Value, quoted, split_words, strings, text};
 
 /// Texts, one or several.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,8 +27,11 @@ impl Value for Texts {
     fn show(&self) -> Option<String> {
         match self.0.as_slice() {
             [] => None,
-            [one] => Some(format!("{one:?}")),
-            several => Some(format!("{several:?}")),
+            [one] => Some(quoted(one)),
+            several => {
+                let quoted: Vec<_> = several.iter().map(|one| quoted(one)).collect();
+                Some(format!("[{}]", quoted.join(", ")))
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use toml::de::DeValue;
 
-use super::value::{Problem, Spec, Value, one_of, strings, word};
+use super::value::{Problem, Spec, Value, one_of, quoted, strings, word};
 use super::words::words;
 
 words! {
@@ -190,7 +190,7 @@ impl Value for LogDests {
             .0
             .iter()
             .map(|dest| match dest {
-                LogDest::File(path) => format!("{:?}", format!("file {}", path.display())),
+                LogDest::File(path) => quoted(&format!("file {}", path.display())),
                 other => {
                     let found = Self::WORDS.iter().find(|(_, dest)| dest.as_ref() == Some(other));
                     format!("\"{}\"", found.map_or("none", |(name, _)| name))
@@ -250,7 +250,7 @@ impl Value for TimeFormat {
     }
 
     fn show(&self) -> Option<String> {
-        Some(format!("{:?}", self.0))
+        Some(quoted(&self.0))
     }
 
     fn allowed(_: &Spec) -> String {

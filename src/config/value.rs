@@ -198,6 +198,26 @@ impl Value for i64 {
     }
 }
 
+/// A string as TOML writes it: what Rust escapes otherwise (`{:?}`) TOML does not read.
+pub(super) fn quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for letter in text.chars() {
+        match letter {
+            '"' | '\\' => quoted.extend(['\\', letter]),
+            '\t' => quoted.push_str("\\t"),
+            '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            other if other.is_control() => {
+                quoted.push_str(&format!("\\u{:04X}", u32::from(other)));
+            }
+            other => quoted.push(other),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
 impl Value for String {
     fn read(raw: &DeValue<'_>, spec: &Spec) -> Result<Self, Problem> {
         let text = raw.as_str().ok_or_else(|| Problem::with(raw))?;
@@ -212,7 +232,7 @@ impl Value for String {
     const TEXT: bool = true;
 
     fn show(&self) -> Option<String> {
-        Some(format!("{self:?}"))
+        Some(quoted(self))
     }
 
     fn allowed(spec: &Spec) -> String {
@@ -304,6 +324,15 @@ pub(super) fn strings<'v>(raw: &'v DeValue<'_>) -> Result<Vec<&'v str>, Problem>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn any_text_is_quoted_as_toml_reads_it() {
+        let every = (0..0x300).chain([0x200B, 0xFEFF, 0x10FFFF]).filter_map(char::from_u32);
+        let text: String = every.collect();
+        let read: toml::Table = toml::from_str(&format!("it = {}", quoted(&text))).expect("TOML");
+        assert_eq!(read["it"].as_str(), Some(&*text));
+        assert_eq!(quoted("a\"b\\c\td\u{1}"), r#""a\"b\\c\td\u0001""#);
+    }
 
     #[test]
     fn integers_are_read_as_c_reads_them() {
