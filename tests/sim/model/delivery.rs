@@ -163,7 +163,7 @@ impl Model {
     }
 
     /// Exchanges whose PUBLISH was too large for a connection since are given up.
-    fn skip_too_large(&mut self, own: usize, until: Option<u16>) {
+    pub(super) fn skip_too_large(&mut self, own: usize, until: Option<u16>) {
         let session = &mut self.sessions[own];
         while let Some(id) = session.resend.front().copied().filter(|id| Some(*id) != until) {
             let Some(at) = session.exchanges.iter().position(|one| one.id == id) else { return };

@@ -75,11 +75,16 @@ impl Model {
     /// PUBREL answers a PUBREC, or is sent again on a new connection [MQTT-4.4.0-1].
     fn check_pubrel(&mut self, line: usize, id: u16, code: Option<u8>) {
         let own = self.lines[line].session.expect("PUBREL before CONNACK");
+        if self.lines[line].bound && self.sessions[own].resend.contains(&id) {
+            self.skip_too_large(own, Some(id));
+        }
         let session = &mut self.sessions[own];
         let again = self.lines[line].bound
             && session.resend.front() == Some(&id)
             && session.exchanges.iter().any(|one| one.id == id && one.released);
-        let answers = self.lines[line].answers.front().is_some_and(|owed| owed.first == 0x62);
+        // What is sent again may have been written before the answer to a PUBREC that came since.
+        let next = self.lines[line].answers.front();
+        let answers = next.is_some_and(|owed| owed.first == 0x62 && (owed.id == id || !again));
         if again && !answers {
             session.resend.pop_front();
             return;
