@@ -218,7 +218,9 @@ impl Model {
         *self.sessions[own].copies.entry(mid).or_insert(0) += 1;
         let fits = |index: &&usize| self.fits_live(own, **index, delivery, v5);
         let index = *indexes.iter().find(fits).expect("one fits");
-        let ambiguous = delivery.retain && self.note_ambiguous(own, index, delivery, v5);
+        // Of a message that its Client has sent twice the second one is stored.
+        let ambiguous = delivery.retain
+            && indexes.iter().any(|stored| self.note_ambiguous(own, *stored, delivery, v5));
         Copy { index, again: false, grouped: direct == 0, replayed: false, ambiguous }
     }
 
