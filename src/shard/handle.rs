@@ -196,11 +196,7 @@ impl Handle {
 
     /// The sum of all shards' counters.
     pub fn snapshot(&self) -> Snapshot {
-        let mut sum = Snapshot::zero();
-        for metrics in &self.shared.metrics {
-            sum.merge(&metrics.snapshot());
-        }
-        sum
+        self.shared.snapshot()
     }
 
     /// Sets the memory pressure, 0 to 3.

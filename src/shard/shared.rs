@@ -9,7 +9,7 @@ use super::Command;
 use super::admission::Admission;
 use super::pages::Pages;
 use crate::auth::Methods;
-use crate::metrics::ShardMetrics;
+use crate::metrics::{ShardMetrics, Snapshot};
 use crate::reactor::{Mailbox, Marks, Waiters};
 use crate::router::Router;
 use crate::session::Directory;
@@ -83,6 +83,13 @@ impl Shared {
     /// Number of shards.
     pub fn shards(&self) -> usize {
         self.mailboxes.len()
+    }
+
+    /// The sum of all shards' counters.
+    pub fn snapshot(&self) -> Snapshot {
+        let mut sum = Snapshot::zero();
+        self.metrics.iter().for_each(|one| sum.merge(&one.snapshot()));
+        sum
     }
 
     /// The hash that names a topic's owner and its place in the caches; the same on every shard.

@@ -1,18 +1,12 @@
 //! Each message that is dropped is counted, once, by its reason.
 
 use pondhawk::auth::Methods;
-use pondhawk::metrics::{DropReason, Snapshot};
+use pondhawk::metrics::DropReason;
 use pondhawk::shard::memory::Memory;
 
 use crate::client::{
     broker, client3, config, connect3, connect5, packet, publish3, string, subscribe3, subscribed3,
 };
-
-fn counters(broker: &Memory) -> Snapshot {
-    let mut sum = Snapshot::zero();
-    broker.shared().metrics.iter().for_each(|one| sum.merge(&one.snapshot()));
-    sum
-}
 
 /// A session of version 3.1.1 that stays, subscribed and without connection.
 fn away(broker: &mut Memory, filter: &str, qos: u8) {
@@ -44,7 +38,7 @@ fn messages_that_expire_in_a_full_queue_are_counted() {
     broker.settle();
     broker.send(publisher, &packet(0x32, &[&string("t"), &[0, 3], &[0], b"new"]));
     broker.settle();
-    let counters = counters(&broker);
+    let counters = broker.shared().snapshot();
     assert_eq!(counters.dropped(DropReason::Expired), 2);
     assert_eq!(counters.dropped_total(), 2);
     assert_eq!(counters.value("queued_messages"), Some(1));
@@ -66,13 +60,13 @@ fn a_large_message_displaces_as_many_as_it_needs_and_no_more() {
     }
     broker.send(publisher, &publish3("t", 1, false, 4, &[b'x'; 2_000]));
     broker.settle();
-    assert_eq!(counters(&broker).dropped(DropReason::QueueBytesFull), 1);
-    assert_eq!(counters(&broker).dropped_total(), 1);
+    assert_eq!(broker.shared().snapshot().dropped(DropReason::QueueBytesFull), 1);
+    assert_eq!(broker.shared().snapshot().dropped_total(), 1);
     broker.send(publisher, &publish3("t", 1, false, 5, &[b'x'; 700]));
     broker.settle();
-    assert_eq!(counters(&broker).dropped(DropReason::QueueOldest), 3);
-    assert_eq!(counters(&broker).dropped_total(), 4);
-    assert_eq!(counters(&broker).value("queued_messages"), Some(1));
+    assert_eq!(broker.shared().snapshot().dropped(DropReason::QueueOldest), 3);
+    assert_eq!(broker.shared().snapshot().dropped_total(), 4);
+    assert_eq!(broker.shared().snapshot().value("queued_messages"), Some(1));
 }
 
 /// Goal: QoS 0 for a group whose member is away is one drop, not two.
@@ -83,8 +77,8 @@ fn qos_0_for_a_group_without_a_connected_member_is_counted_once() {
     let publisher = client3(&mut broker, 0, "publisher");
     broker.send(publisher, &publish3("t", 0, false, 0, b"x"));
     broker.settle();
-    assert_eq!(counters(&broker).dropped(DropReason::Qos0Offline), 1);
-    assert_eq!(counters(&broker).dropped_total(), 1);
+    assert_eq!(broker.shared().snapshot().dropped(DropReason::Qos0Offline), 1);
+    assert_eq!(broker.shared().snapshot().dropped_total(), 1);
 }
 
 /// Goal: a message that was sent at QoS 1 or 2 and not acknowledged when its session ended counts
@@ -101,7 +95,7 @@ fn messages_in_flight_to_a_session_that_ends_are_counted() {
     broker.settle();
     broker.cut(wire);
     broker.settle();
-    assert_eq!(counters(&broker).dropped(DropReason::SessionGone), 2);
+    assert_eq!(broker.shared().snapshot().dropped(DropReason::SessionGone), 2);
 }
 
 /// Goal: what does not fit into a Client's Maximum Packet Size is counted, by that reason alone.
@@ -118,8 +112,8 @@ fn b10_what_is_too_large_for_a_client_is_counted() {
             broker.send(publisher, &publish3("t", qos, false, id, &[b'x'; 100]));
         }
         broker.settle();
-        assert_eq!(counters(&broker).dropped(DropReason::Oversize), 3);
-        assert_eq!(counters(&broker).dropped_total(), 3);
+        assert_eq!(broker.shared().snapshot().dropped(DropReason::Oversize), 3);
+        assert_eq!(broker.shared().snapshot().dropped_total(), 3);
     }
 }
 
@@ -137,5 +131,5 @@ fn b13_messages_above_the_receive_maximum_are_counted() {
     }
     broker.settle();
     assert!(broker.is_open(wire));
-    assert_eq!(counters(&broker).value("receive_maximum_exceeded"), Some(2));
+    assert_eq!(broker.shared().snapshot().value("receive_maximum_exceeded"), Some(2));
 }

@@ -1,21 +1,14 @@
 //! What the gauges say that a shard holds, while it does and afterwards.
 
-use pondhawk::metrics::Snapshot;
 use pondhawk::shard::memory::{Memory, Wire};
 
 use crate::client::{
     broker, client3, connect3, packet, publish3, publishes3, subscribe3, subscribed3,
 };
 
-fn counters(broker: &Memory) -> Snapshot {
-    let mut sum = Snapshot::zero();
-    broker.shared().metrics.iter().for_each(|one| sum.merge(&one.snapshot()));
-    sum
-}
-
 /// Messages in flight, and whether bytes are held for them.
 fn inflight(broker: &Memory) -> (i64, bool) {
-    let counters = counters(broker);
+    let counters = broker.shared().snapshot();
     let bytes = counters.value("inflight_bytes").expect("a gauge");
     assert!(bytes >= 0, "{bytes}");
     (counters.value("inflight_messages").expect("a gauge"), bytes > 0)
@@ -70,7 +63,7 @@ fn a_session_takes_its_messages_in_flight_along() {
     }
     broker.send(publisher, &publish3("kept", 1, true, 31, b"x"));
     broker.settle();
-    let queued = |broker: &Memory| counters(broker).value("queued_messages");
+    let queued = |broker: &Memory| broker.shared().snapshot().value("queued_messages");
     assert_eq!((inflight(&broker), queued(&broker)), ((20, true), Some(10)));
     broker.cut(first);
     broker.settle();
