@@ -2,7 +2,7 @@
 
 use super::broker::Model;
 use super::publication::Publication;
-use super::session::{Exchange, Load, Subscription};
+use super::session::{Answer, Exchange, Load, Subscription};
 use crate::packet::Delivery;
 
 /// What a PUBLISH was found to be.
@@ -197,69 +197,32 @@ impl Model {
     /// Which of the message's publications this is, and for which subscriptions.
     fn classify(&mut self, own: usize, mid: u32, delivery: &Delivery, v5: bool) -> Copy {
         let indexes = self.by_mid[&mid].clone();
-        let copies = self.sessions[own].copies.get(&mid).map_or(0, |count| *count);
-        let (direct, grouped) = (self.allowed_direct(own, mid), self.allowed_grouped(own, mid));
-        let mut copies = copies;
-        if copies >= direct + grouped && !self.may_be_replay(own, mid, delivery, v5) {
-            copies -= self.reinterpret(own, mid);
+        let topic = self.publications[indexes[0]].topic.clone();
+        // Of a message that its Client has sent twice either may be the one that is stored.
+        let claims = self.claims_for(own, &indexes, delivery, v5);
+        let fits = indexes.iter().find(|index| self.fits_live(own, **index, delivery, v5));
+        let live = Answer { mid, claims: Vec::new(), live: true };
+        if let Some(index) = fits.filter(|_| self.explains(own, &topic, &live)).copied() {
+            let ambiguous = !claims.is_empty();
+            let session = &mut self.sessions[own];
+            if ambiguous {
+                let answer = Answer { mid, claims, live: true };
+                session.answers.entry(topic).or_default().push(answer);
+            } else {
+                *session.copies.entry(mid).or_insert(0) += 1;
+            }
+            let grouped = self.allowed_direct(own, mid) == 0;
+            return Copy { index, again: false, grouped, replayed: false, ambiguous };
         }
-        let live = copies < direct + grouped
-            && indexes.iter().any(|index| self.fits_live(own, *index, delivery, v5));
-        if !live {
-            assert!(
-                delivery.retain,
-                "session {own} is not owed message {mid} (copy {copies} of {direct}+{grouped}): \
-                 {delivery:?}"
-            );
-            let index = *indexes.last().expect("never empty");
-            self.check_replay(own, index, delivery, v5);
-            return Copy { index, again: false, grouped: false, replayed: true, ambiguous: false };
-        }
-        *self.sessions[own].copies.entry(mid).or_insert(0) += 1;
-        let fits = |index: &&usize| self.fits_live(own, **index, delivery, v5);
-        let index = *indexes.iter().find(fits).expect("one fits");
-        // Of a message that its Client has sent twice the second one is stored.
-        let ambiguous = delivery.retain
-            && indexes.iter().any(|stored| self.note_ambiguous(own, *stored, delivery, v5));
-        Copy { index, again: false, grouped: direct == 0, replayed: false, ambiguous }
-    }
-
-    /// A copy with RETAIN that is taken for a live one: whether it may have answered a claim.
-    fn note_ambiguous(&mut self, own: usize, index: usize, delivery: &Delivery, v5: bool) -> bool {
-        let claims = self.claims_for(own, index, delivery, v5);
-        let mid = self.publications[index].mid;
-        let session = &mut self.sessions[own];
-        // If those are answered already, one of the answers may have been the live copy.
-        let may = !claims.is_empty();
-        if session.may_answer(&delivery.topic, &claims) {
-            session.ambiguous.entry(mid).or_default().push(claims);
-        }
-        may
-    }
-
-    fn may_be_replay(&self, own: usize, mid: u32, delivery: &Delivery, v5: bool) -> bool {
-        let index = *self.by_mid[&mid].last().expect("never empty");
-        let message = &self.publications[index];
-        delivery.retain && self.newer_was_sent(own, message, delivery).is_none() && {
-            let claims = self.claims_for(own, index, delivery, v5);
-            self.sessions[own].may_answer(&delivery.topic, &claims)
-        }
-    }
-
-    /// A copy that was taken for a live one turns out to have answered a claim. How many copies
-    /// that makes fewer.
-    fn reinterpret(&mut self, own: usize, mid: u32) -> u32 {
-        let topic = self.publications[self.by_mid[&mid][0]].topic.clone();
-        let session = &mut self.sessions[own];
-        let ambiguous = session.ambiguous.get(&mid).map_or(&[][..], Vec::as_slice);
-        let found = ambiguous.iter().rposition(|claims| session.may_answer(&topic, claims));
-        let Some(at) = found else { return 0 };
-        let claims = session.ambiguous.get_mut(&mid).map(|claims| claims.remove(at));
-        session.replays.entry(topic).or_default().extend(claims);
-        if let Some(copies) = session.copies.get_mut(&mid) {
-            *copies -= 1;
-        }
-        1
+        assert!(
+            delivery.retain,
+            "session {own} is not owed message {mid} (copies {:?} of {}): {delivery:?}",
+            self.sessions[own].copies(mid),
+            self.allowed(own, mid)
+        );
+        let index = *indexes.last().expect("never empty");
+        self.check_replay(own, index, delivery, claims);
+        Copy { index, again: false, grouped: false, replayed: true, ambiguous: false }
     }
 
     /// Whether QoS, RETAIN and Subscription Identifiers are what some of the subscriptions in

@@ -117,7 +117,7 @@ impl Model {
     fn missing_direct(&self, mid: u32) -> Vec<Item> {
         let mut items = Vec::new();
         for (own, session) in self.sessions.iter().enumerate() {
-            let had = session.copies.get(&mid).map_or(0, |count| *count);
+            let (had, open) = self.had(own, mid);
             let (mut must, mut may, mut reasons, mut lost) = (0, 0, 0, false);
             for index in &self.by_mid[&mid] {
                 let message = &self.publications[*index];
@@ -140,11 +140,18 @@ impl Model {
             if may > 0 {
                 add(&mut items, mid, had, must, may, reasons, lost);
                 // A copy that may have been a Retained Message leaves the live one open.
-                let open = session.ambiguous.get(&mid).map_or(0, Vec::len) as u32;
                 items.push(Item { reasons, must: false, mid, count: open });
             }
         }
         items
+    }
+
+    /// Live copies of the message that the session was sent at most, and how many of those may
+    /// have been Retained Messages instead.
+    fn had(&self, own: usize, mid: u32) -> (u32, u32) {
+        let (sure, either) = self.sessions[own].copies(mid);
+        let room = self.allowed(own, mid).saturating_sub(sure);
+        (sure + either.min(room), either.min(room))
     }
 
     /// Copies that a session did not get because its Client may not.
@@ -198,7 +205,7 @@ impl Model {
                 everyone += 1;
                 if !noted.contains(&own) {
                     noted.push(own);
-                    had += session.copies.get(&mid).map_or(0, |count| *count);
+                    had += self.had(own, mid).0;
                 }
                 sure += usize::from(session.must(own, message, settled, true).any(|one| is(&one)));
                 reasons |= self.reasons(own, message, reach, true);

@@ -1,10 +1,13 @@
 //! Retained Messages: what may be stored, and what a new subscription may be sent.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
 use super::broker::Model;
 use super::filter::matches;
 use super::pairs::all_have_one;
 use super::publication::Publication;
-use super::session::{Claim, Session};
+use super::session::{Answer, Claim, Session};
 use super::time::Moment;
 use crate::packet::Delivery;
 
@@ -33,22 +36,51 @@ impl Model {
         changes.iter().copied().filter(|index| !replaced(index)).collect()
     }
 
-    /// A PUBLISH that answers a subscription with a Retained Message.
-    pub(super) fn check_replay(&mut self, own: usize, index: usize, delivery: &Delivery, v5: bool) {
+    /// A PUBLISH that can only answer a subscription with a Retained Message, one of `claims`.
+    pub(super) fn check_replay(
+        &mut self,
+        own: usize,
+        index: usize,
+        delivery: &Delivery,
+        claims: Vec<usize>,
+    ) {
         let message = self.publications[index].clone();
         assert!(message.retain, "RETAIN is set on a message that was not retained: {delivery:?}");
         assert!(!message.empty, "a Retained Message without payload");
         if let Some(newer) = self.newer_was_sent(own, &message, delivery) {
             panic!("Retained Message {} after the newer {newer}", message.mid);
         }
-        let claims = self.claims_for(own, index, delivery, v5);
-        let session = &mut self.sessions[own];
+        let answer = Answer { mid: message.mid, claims, live: false };
         assert!(
-            session.may_answer(&message.topic, &claims),
+            self.explains(own, &message.topic, &answer),
             "nobody asked for Retained Message {}: {delivery:?}",
             message.mid
         );
-        session.replays.entry(message.topic).or_default().push(claims);
+        self.sessions[own].answers.entry(message.topic).or_default().push(answer);
+    }
+
+    /// Whether one copy more can be what `answer` says: each that the session was sent of this
+    /// topic then has a claim of its own, or is one of the live copies that it may be sent.
+    pub(super) fn explains(&self, own: usize, topic: &str, answer: &Answer) -> bool {
+        let session = &self.sessions[own];
+        let before = session.answers.get(topic).map_or(&[][..], Vec::as_slice);
+        let mut next = session.claims.len();
+        let mut places: BTreeMap<u32, Range<usize>> = BTreeMap::new();
+        let mut wanted = Vec::new();
+        for one in before.iter().chain([answer]) {
+            let mut partners = one.claims.clone();
+            if one.live {
+                let places = places.entry(one.mid).or_insert_with(|| {
+                    let (sure, _) = session.copies(one.mid);
+                    let first = next;
+                    next += self.allowed(own, one.mid).saturating_sub(sure) as usize;
+                    first..next
+                });
+                partners.extend(places.clone());
+            }
+            wanted.push(partners);
+        }
+        all_have_one(&wanted)
     }
 
     /// A live message, by its number, that tells the Client something newer than this Retained
@@ -68,14 +100,22 @@ impl Model {
         stale.then_some(newer.mid)
     }
 
-    /// The claims that a PUBLISH may answer with the Retained Message `index`.
+    /// The claims that a PUBLISH may answer with a Retained Message, one of `indexes`.
     pub(super) fn claims_for(
         &self,
         own: usize,
-        index: usize,
+        indexes: &[usize],
         delivery: &Delivery,
         v5: bool,
     ) -> Vec<usize> {
+        if !delivery.retain {
+            return Vec::new();
+        }
+        let all = indexes.iter().flat_map(|index| self.claims_of(own, *index, delivery, v5));
+        all.collect::<BTreeSet<usize>>().into_iter().collect()
+    }
+
+    fn claims_of(&self, own: usize, index: usize, delivery: &Delivery, v5: bool) -> Vec<usize> {
         let message = &self.publications[index];
         let session = &self.sessions[own];
         let fits = |claim: &Claim| {
@@ -100,10 +140,12 @@ impl Model {
         for session in self.sessions.iter().filter(|one| one.ended.is_none()) {
             for topic in &topics {
                 let none = Vec::new();
-                let sent = session.replays.get(*topic).unwrap_or(&none);
+                let sent = session.answers.get(*topic).unwrap_or(&none);
                 let claims = (0..session.claims.len()).filter(|at| self.owes(session, *at, topic));
                 let wanted: Vec<Vec<usize>> = claims
-                    .map(|claim| (0..sent.len()).filter(|at| sent[*at].contains(&claim)).collect())
+                    .map(|claim| {
+                        (0..sent.len()).filter(|at| sent[*at].claims.contains(&claim)).collect()
+                    })
                     .collect();
                 assert!(
                     all_have_one(&wanted),

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::filter::matches;
-use super::pairs::all_have_one;
 use super::publication::Publication;
 use super::time::{Moment, Spans};
 use crate::spec::{SubSpec, WillSpec};
@@ -82,6 +81,17 @@ pub struct Claim {
     pub overtaken: BTreeSet<String>,
 }
 
+/// A copy that may have answered a SUBSCRIBE with a Retained Message.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub mid: u32,
+    /// The claims that it may have answered.
+    pub claims: Vec<usize>,
+    /// It may as well have been a live copy. Which of those that look alike was the one, and
+    /// which the other, cannot be told.
+    pub live: bool,
+}
+
 /// The order of one publisher's messages of one topic and QoS.
 #[derive(Clone, Debug, Default)]
 pub struct Order {
@@ -113,14 +123,10 @@ pub struct Session {
     pub resend: VecDeque<u16>,
     /// Incoming QoS 2 identifiers.
     pub received: BTreeSet<u16>,
-    /// Copies sent for the first time, by message; Retained Messages for new subscriptions apart.
+    /// Copies sent for the first time that can only have been live ones, by message.
     pub copies: BTreeMap<u32, u32>,
-    /// Copies among those that may have answered a claim instead, each with the claims that it
-    /// may have answered.
-    pub ambiguous: BTreeMap<u32, Vec<Vec<usize>>>,
-    /// Retained Messages that were sent for claims, by topic, each with the claims that it may
-    /// have answered.
-    pub replays: BTreeMap<String, Vec<Vec<usize>>>,
+    /// All others, by topic.
+    pub answers: BTreeMap<String, Vec<Answer>>,
     pub order: BTreeMap<(usize, String, u8), Order>,
     pub offline: Spans,
     /// Its connection took no more bytes.
@@ -157,8 +163,7 @@ impl Session {
             resend: VecDeque::new(),
             received: BTreeSet::new(),
             copies: BTreeMap::new(),
-            ambiguous: BTreeMap::new(),
-            replays: BTreeMap::new(),
+            answers: BTreeMap::new(),
             order: BTreeMap::new(),
             offline: Spans::default(),
             blocked: Spans::default(),
@@ -238,11 +243,11 @@ impl Session {
             .filter(move |_| self.ended.is_none_or(|at| at > settled))
     }
 
-    /// Whether one Retained Message more of that topic may have been sent, for one of `claims`.
-    pub fn may_answer(&self, topic: &str, claims: &[usize]) -> bool {
-        let mut sent = self.replays.get(topic).cloned().unwrap_or_default();
-        sent.push(claims.to_vec());
-        all_have_one(&sent)
+    /// Copies of a message that can only have been live ones, and those that may have been.
+    pub fn copies(&self, mid: u32) -> (u32, u32) {
+        let answers = self.answers.values().flatten();
+        let either = answers.filter(|one| one.live && one.mid == mid).count() as u32;
+        (self.copies.get(&mid).map_or(0, |count| *count), either)
     }
 
     pub fn add_backlog(&mut self, load: Load, at: Moment) {
