@@ -319,8 +319,7 @@ impl Model {
 
     /// Messages on their way may still meet the subscription.
     fn owe_what_is_under_way(&mut self, session: usize, fresh: &Subscription) {
-        let under_way = self.publications.iter().rev().take(200);
-        let met = under_way.filter(|message| {
+        let met = self.publications.iter().filter(|message| {
             matches(&fresh.spec.filter, &message.topic)
                 && (self.settled(message, fresh.spec.group.is_some()) >= fresh.from
                     || fresh.spec.group.is_some() && self.came_back(message) > 0)

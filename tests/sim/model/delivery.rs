@@ -2,7 +2,8 @@
 
 use super::broker::Model;
 use super::publication::Publication;
-use super::session::{Answer, Exchange, Load, Subscription};
+use super::session::{Answer, Exchange, Load, Order, OrderKey, Subscription};
+use super::time::Moment;
 use crate::packet::Delivery;
 
 /// What a PUBLISH was found to be.
@@ -203,7 +204,15 @@ impl Model {
         let fits = indexes.iter().find(|index| self.fits_live(own, **index, delivery, v5));
         let live = Answer { mid, claims: Vec::new(), live: true };
         if let Some(index) = fits.filter(|_| self.explains(own, &topic, &live)).copied() {
-            let ambiguous = !claims.is_empty();
+            let grouped = self.allowed_direct(own, mid) == 0;
+            let replay = Answer { mid, claims: claims.clone(), live: false };
+            let ambiguous = !claims.is_empty() && self.explains(own, &topic, &replay);
+            let newest = self.order_of(own, index, delivery).1.newest;
+            if ambiguous && !grouped && self.after(mid, newest).is_none() {
+                // No live copy comes late.
+                self.check_replay(own, index, delivery, claims);
+                return Copy { index, again: false, grouped, replayed: true, ambiguous: false };
+            }
             let session = &mut self.sessions[own];
             if ambiguous {
                 let answer = Answer { mid, claims, live: true };
@@ -211,7 +220,6 @@ impl Model {
             } else {
                 *session.copies.entry(mid).or_insert(0) += 1;
             }
-            let grouped = self.allowed_direct(own, mid) == 0;
             return Copy { index, again: false, grouped, replayed: false, ambiguous };
         }
         assert!(
@@ -253,22 +261,32 @@ impl Model {
         if copy.grouped && (self.came_back(message) > 0 || self.is_group_restless(own, message)) {
             return; // What comes back from a member, or misses one, comes late.
         }
-        let key = (message.publisher, message.topic.clone(), delivery.qos);
-        let order = self.sessions[own].order.get(&key).cloned().unwrap_or_default();
-        // A message that its Client has sent twice counts by the copy that keeps the order.
-        let froms = self.by_mid[&mid].iter().map(|index| self.publications[*index].to);
-        let after = |bound: u64| froms.clone().filter(|from| *from >= bound).min();
+        let (key, order) = self.order_of(own, copy.index, delivery);
         let bound = if copy.again { 0 } else { order.newest };
-        let newest = after(bound).unwrap_or_else(|| {
+        let newest = self.after(mid, bound).unwrap_or_else(|| {
             panic!("message {mid} after a newer one of its publisher, topic and QoS: {delivery:?}")
         });
         let on_line = if order.line == line { order.on_line } else { 0 };
-        let on_line = after(on_line).unwrap_or_else(|| {
+        let on_line = self.after(mid, on_line).unwrap_or_else(|| {
             panic!("message {mid} after a newer one on this connection: {delivery:?}")
         });
         let newest = if copy.again { order.newest } else { newest };
-        let kept = super::session::Order { newest, on_line, line };
-        self.sessions[own].order.insert(key, kept);
+        self.sessions[own].order.insert(key, Order { newest, on_line, line });
+    }
+
+    /// What has come of the messages that have an order with this one.
+    fn order_of(&self, own: usize, index: usize, delivery: &Delivery) -> (OrderKey, Order) {
+        let message = &self.publications[index];
+        let key = (message.publisher, message.topic.clone(), delivery.qos);
+        let order = self.sessions[own].order.get(&key).cloned().unwrap_or_default();
+        (key, order)
+    }
+
+    /// When the message was published, at `bound` or later. One that its Client has sent twice
+    /// counts by the copy that keeps the order.
+    fn after(&self, mid: u32, bound: Moment) -> Option<Moment> {
+        let published = self.by_mid[&mid].iter().map(|index| self.publications[*index].to);
+        published.filter(|at| *at >= bound).min()
     }
 
     /// Since the message was published a member of the group has come, gone, or been away, or one

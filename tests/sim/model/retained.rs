@@ -47,7 +47,9 @@ impl Model {
         let message = self.publications[index].clone();
         assert!(message.retain, "RETAIN is set on a message that was not retained: {delivery:?}");
         assert!(!message.empty, "a Retained Message without payload");
-        if let Some(newer) = self.newer_was_sent(own, &message, delivery) {
+        if claims.is_empty()
+            && let Some(newer) = self.newer_was_sent(own, &message, delivery)
+        {
             panic!("Retained Message {} after the newer {newer}", message.mid);
         }
         let answer = Answer { mid: message.mid, claims, live: false };
@@ -111,7 +113,10 @@ impl Model {
         if !delivery.retain {
             return Vec::new();
         }
-        let all = indexes.iter().flat_map(|index| self.claims_of(own, *index, delivery, v5));
+        let news = indexes.iter().filter(|index| {
+            self.newer_was_sent(own, &self.publications[**index], delivery).is_none()
+        });
+        let all = news.flat_map(|index| self.claims_of(own, *index, delivery, v5));
         all.collect::<BTreeSet<usize>>().into_iter().collect()
     }
 
@@ -121,6 +126,7 @@ impl Model {
         let fits = |claim: &Claim| {
             let ids = if claim.id == 0 { Vec::new() } else { vec![claim.id] };
             message.retain
+                && !message.empty
                 && !session.is_denied(message)
                 && matches(&claim.filter, &message.topic)
                 // What was sent before is brought to its end [MQTT-3.10.4-3].

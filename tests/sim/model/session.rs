@@ -92,6 +92,9 @@ pub struct Answer {
     pub live: bool,
 }
 
+/// Publisher, topic and QoS: messages that have them in common come in their order.
+pub type OrderKey = (usize, String, u8);
+
 /// The order of one publisher's messages of one topic and QoS.
 #[derive(Clone, Debug, Default)]
 pub struct Order {
@@ -127,7 +130,7 @@ pub struct Session {
     pub copies: BTreeMap<u32, u32>,
     /// All others, by topic.
     pub answers: BTreeMap<String, Vec<Answer>>,
-    pub order: BTreeMap<(usize, String, u8), Order>,
+    pub order: BTreeMap<OrderKey, Order>,
     pub offline: Spans,
     /// Its connection took no more bytes.
     pub blocked: Spans,
