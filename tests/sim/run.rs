@@ -60,6 +60,8 @@ pub struct Run {
     pub seen: Vec<Delivery>,
     /// Connections that end in this step, for a reason that is not known yet.
     ending: Vec<usize>,
+    /// Connections that end in this step, for whatever reason.
+    ended: Vec<usize>,
     /// Of everything that went over the wire.
     trace: u64,
     /// Prints what happens; `POND_SIM_TRACE`.
@@ -78,6 +80,7 @@ impl Run {
             totals: Totals { seeds: 1, ..Totals::default() },
             seen: Vec::new(),
             ending: Vec::new(),
+            ended: Vec::new(),
             trace: plan.seed,
             loud: std::env::var_os("POND_SIM_TRACE").is_some(),
             plan,
@@ -351,6 +354,11 @@ impl Run {
                 for socket in std::mem::take(&mut self.ending) {
                     assert!(self.ends(socket), "connection {socket} was closed for no reason");
                 }
+                // What else happened in the step may have been another reason, and the first.
+                for socket in std::mem::take(&mut self.ended) {
+                    let reasons = self.reasons(socket);
+                    self.model.lines[socket].goodbyes.extend(reasons);
+                }
                 self.model.end_step();
             }
             Event::Wrote { socket, bytes } => self.wrote(socket, &bytes),
@@ -416,6 +424,7 @@ impl Run {
     /// The broker ends a connection: by the Client's wish, because it is gone, or for a reason
     /// that the model knows.
     fn ending(&mut self, socket: usize) {
+        self.ended.push(socket);
         let state = &self.model.lines[socket];
         if !state.bound {
             let connected = state.session.is_some();
@@ -431,8 +440,7 @@ impl Run {
         {
             // Too broken to be counted as a packet.
             let shard = self.world.sockets[socket].shard;
-            let heard_ms = self.world.sockets[socket].heard_ms;
-            let others = self.model.reasons_to_close(socket, heard_ms);
+            let others = self.reasons(socket);
             self.model.lines[socket].goodbyes.extend(others);
             return self.model.handled(socket, shard, &sent);
         }
@@ -457,10 +465,14 @@ impl Run {
         self.model.check_due(expired, wills);
     }
 
+    /// Why the broker may end the connection, as far as the model knows by now.
+    fn reasons(&self, socket: usize) -> Vec<u8> {
+        self.model.reasons_to_close(socket, self.world.sockets[socket].heard_ms)
+    }
+
     /// The session loses its connection, if there is a reason for that.
     fn ends(&mut self, socket: usize) -> bool {
-        let heard_ms = self.world.sockets[socket].heard_ms;
-        let reasons = self.model.reasons_to_close(socket, heard_ms);
+        let reasons = self.reasons(socket);
         if reasons.is_empty() && !self.lines[socket].left {
             return false;
         }

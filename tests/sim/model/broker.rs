@@ -247,7 +247,8 @@ impl Model {
         let denied = unreadable.filter(|(_, topic)| *topic == message.topic);
         message.denied = denied.map(|(client, _)| *client).collect();
         for (own, session) in self.sessions.iter_mut().enumerate() {
-            if session.ended.is_none() {
+            // In which order a Will was published and sessions ended in one step is not known.
+            if session.ended.is_none_or(|ended| ended >= message.from) {
                 let count = owed_copies(&self.rules, own, session, &message, at);
                 if count > 0 {
                     session.add_backlog(Load::of(count, message.cost()), at);
@@ -374,7 +375,7 @@ fn owed_copies(
     at: Moment,
 ) -> i64 {
     let queued = |qos: u8| message.qos.min(qos) > 0 || rules.session.queue_qos0;
-    let live = |one: &&Subscription| one.until.is_none() && queued(one.spec.qos);
+    let live = |one: &&Subscription| queued(one.spec.qos);
     let direct = session.may(own, message, at, false).filter(live).count();
     let grouped = session.may(own, message, at, true).filter(live).count();
     let direct = if rules.features.duplicates { direct } else { direct.min(1) };
