@@ -351,9 +351,9 @@ impl Run {
             }
             Event::Timed { expired, wills } => self.timed(expired, wills),
             Event::Step => {
-                for socket in std::mem::take(&mut self.ending) {
-                    assert!(self.ends(socket), "connection {socket} was closed for no reason");
-                }
+                self.end_known();
+                let unknown = &self.ending;
+                assert!(unknown.is_empty(), "connections {unknown:?} were closed for no reason");
                 // What else happened in the step may have been another reason, and the first.
                 for socket in std::mem::take(&mut self.ended) {
                     let reasons = self.reasons(socket);
@@ -453,16 +453,24 @@ impl Run {
     /// Timers end connections and sessions and publish Wills, and these fill queues, for which
     /// other connections end: with Wills of their own, and so on.
     fn timed(&mut self, expired: u64, wills: u64) {
+        self.end_known();
+        while self.model.catch_up(expired, wills) {
+            self.end_known();
+        }
+        self.model.check_due(expired, wills);
+    }
+
+    /// Ends the connections for whose end there is a reason by now. Each of those may be the reason
+    /// for others, whatever the order in which the broker has told of them.
+    fn end_known(&mut self) {
         loop {
             let ending = std::mem::take(&mut self.ending);
-            let (known, unknown): (Vec<_>, Vec<_>) =
-                ending.into_iter().partition(|socket| self.ends(*socket));
-            self.ending = unknown;
-            if known.is_empty() && !self.model.catch_up(expired, wills) {
+            let before = ending.len();
+            self.ending = ending.into_iter().filter(|socket| !self.ends(*socket)).collect();
+            if self.ending.len() == before {
                 break;
             }
         }
-        self.model.check_due(expired, wills);
     }
 
     /// Why the broker may end the connection, as far as the model knows by now.
