@@ -454,7 +454,7 @@ impl Run {
     /// other connections end: with Wills of their own, and so on.
     fn timed(&mut self, expired: u64, wills: u64) {
         self.end_known();
-        while self.model.catch_up(expired, wills) {
+        while self.model.catch_up() {
             self.end_known();
         }
         self.model.check_due(expired, wills);

@@ -104,10 +104,13 @@ impl Model {
         if session.expiry_s != NEVER {
             session.expires_at_ms = Some(self.now_ms + u64::from(session.expiry_s) * 1000);
         }
-        match session.will.as_ref().map(|(will, _)| will.delay_s) {
-            None => {}
-            Some(0) => self.send_will(own),
-            Some(delay) => session.will_at_ms = Some(self.now_ms + u64::from(delay) * 1000),
+        let delay_s = session.will.as_ref().map(|(will, _)| will.delay_s);
+        if let Some(delay_s) = delay_s.filter(|delay_s| *delay_s > 0) {
+            session.will_at_ms = Some(self.now_ms + u64::from(delay_s) * 1000);
+        }
+        session.set_look();
+        if delay_s == Some(0) {
+            self.send_will(own);
         }
     }
 
@@ -230,27 +233,28 @@ impl Model {
         reasons
     }
 
-    /// At the end of a turn the broker's counters say how many sessions have expired and how many
-    /// Wills it has published. Lets the model do one of these that it does not know of yet, which
-    /// has to be due; false when there is none left.
-    pub fn catch_up(&mut self, expired: u64, wills: u64) -> bool {
+    /// Does one thing that the broker's timers do in this turn; false when there is none left.
+    ///
+    /// A timer has a resolution, so there is a while in which something may be done or not. It is
+    /// done as soon as the broker looks, and it may do so for something else that was set for that
+    /// session before; a counter does not tell whose it was.
+    pub fn catch_up(&mut self) -> bool {
         let (shard, now_ms) = (self.turn_shard, self.now_ms);
-        if self.due.expired < expired {
-            let over = |session: &Session| {
-                session.expires_at_ms.filter(|at| *at <= now_ms && session.shard == shard)
-            };
-            let own = self.next_due(over).expect("a session ended before its time");
-            self.due.expired += 1;
-            self.end_session(own);
-            return true;
-        }
-        self.deny_wills();
-        if self.due.wills < wills {
-            let due = |session: &Session| {
-                session.will_at_ms.filter(|at| *at <= now_ms && session.shard == shard)
-            };
-            let own = self.next_due(due).expect("a Will was published that was not due");
-            self.send_will(own);
+        for own in self.current.values().copied() {
+            let session = &mut self.sessions[own];
+            let due = session.looks_ms.iter().position(|at| latest(*at) <= now_ms);
+            let Some(at) = due.filter(|_| session.shard == shard) else { continue };
+            session.looks_ms.swap_remove(at);
+            session.next_look_ms = None;
+            if session.expires_at_ms.is_some_and(|at| at <= now_ms) {
+                self.due.expired += 1;
+                self.end_session(own);
+            } else {
+                if session.will_at_ms.is_some_and(|at| at <= now_ms) {
+                    self.send_will(own);
+                }
+                self.sessions[own].set_look();
+            }
             return true;
         }
         false
@@ -260,29 +264,6 @@ impl Model {
     pub fn check_due(&self, expired: u64, wills: u64) {
         assert_eq!(self.due.expired, expired, "a session that was over is still there");
         assert_eq!(self.due.wills, wills, "a Will that was due was not published");
-    }
-
-    /// Wills that are due and may not be published: no counter tells of each.
-    fn deny_wills(&mut self) {
-        let due = |own: &usize| {
-            let session = &self.sessions[*own];
-            let denied = session
-                .will
-                .as_ref()
-                .is_some_and(|(will, _)| !self.rights.may_write(session.client, &will.topic));
-            let late = session.will_at_ms.is_some_and(|at| latest(at) <= self.now_ms);
-            denied && late && session.shard == self.turn_shard
-        };
-        let due: Vec<usize> = self.current.values().copied().filter(due).collect();
-        due.into_iter().for_each(|own| self.send_will(own));
-    }
-
-    /// The live session whose time, by `when`, came first.
-    fn next_due(&self, when: impl Fn(&Session) -> Option<u64>) -> Option<usize> {
-        let live = self.current.values().copied();
-        live.filter_map(|own| when(&self.sessions[own]).map(|at| (latest(at), own)))
-            .min()
-            .map(|(_, own)| own)
     }
 
     /// The broker is at rest: nothing that was due may be left.

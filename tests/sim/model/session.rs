@@ -118,6 +118,11 @@ pub struct Session {
     pub will: Option<(WillSpec, bool)>,
     /// When its Will is due, if the delay runs; monotonic ms.
     pub will_at_ms: Option<u64>,
+    /// When the broker looks whether one of these is due; monotonic ms. Each time that it has set
+    /// itself brings a look, also when it has set an earlier one since.
+    pub looks_ms: Vec<u64>,
+    /// The earliest of these, unless there was a look since.
+    pub next_look_ms: Option<u64>,
     pub subscriptions: Vec<Subscription>,
     pub claims: Vec<Claim>,
     /// In the order of first sending.
@@ -160,6 +165,8 @@ impl Session {
             expires_at_ms: None,
             will: None,
             will_at_ms: None,
+            looks_ms: Vec::new(),
+            next_look_ms: None,
             subscriptions: Vec::new(),
             claims: Vec::new(),
             exchanges: Vec::new(),
@@ -176,6 +183,15 @@ impl Session {
             backlog: Load::default(),
             backlogs: Vec::new(),
             live_retained: BTreeMap::new(),
+        }
+    }
+
+    /// Sets a time to look whether the session or its Will is due, unless an earlier one is set.
+    pub fn set_look(&mut self) {
+        let due = self.expires_at_ms.into_iter().chain(self.will_at_ms).min();
+        if let Some(at) = due.filter(|at| self.next_look_ms.is_none_or(|next| *at < next)) {
+            self.next_look_ms = Some(at);
+            self.looks_ms.push(at);
         }
     }
 
