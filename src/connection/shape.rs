@@ -52,6 +52,11 @@ impl Shapes {
         self.valid = 0;
     }
 
+    /// Gives back all memory, between two messages.
+    pub fn release(&mut self) {
+        *self = Self::default();
+    }
+
     /// See [`Shapes::reset`].
     pub(super) fn is_shared(&self) -> bool {
         self.shared

@@ -2,7 +2,8 @@
 //!
 //! glibc keeps what was freed below something that lives, for each thread's arena, and a few pieces
 //! of every small size for each thread. Only `malloc_trim` returns it: it walks the free lists and
-//! gives back whole pages. Before, the shards hand over what is set aside for them
+//! gives back whole pages, those at the end of an arena's heap excepted. Before, the shards and the
+//! log hand over what is set aside for them, and a piece whose end gives back the end of their heap
 //! ([`SetAside`]). It holds an arena's lock meanwhile, so that a shard which allocates just then
 //! waits; that is why it is called when the load stands still, and so seldom that it takes less
 //! than a hundredth of the time. It runs on a thread of its own.
@@ -12,7 +13,6 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::plane::DataPlane;
 use crate::util::SetAside;
 
 /// What is too little to be worth a walk, in bytes.
@@ -70,14 +70,20 @@ impl Trim {
         Self { peak: 0, left: None, last: 0, rest_until: None, again_at: None, work: None }
     }
 
-    /// Takes in how much is held, and trims if it is time.
-    pub(super) fn update(&mut self, load: Load, now: Instant, plane: &dyn DataPlane) {
+    /// Takes in how much is held, and trims if it is time. `ask_others` has the other threads hand
+    /// over what is set aside for them.
+    pub(super) fn update(
+        &mut self,
+        load: Load,
+        now: Instant,
+        ask_others: impl FnOnce(&mpsc::Sender<SetAside>),
+    ) {
         if let Some(took) = self.ended() {
             self.rest_until = Some(now + REST.max(took * REST_SHARE));
             self.left = None;
         }
         if self.work.is_none() && self.is_due(load, now) {
-            self.work = begin(plane);
+            self.work = begin(ask_others);
         }
     }
 
@@ -120,20 +126,21 @@ fn resident() -> Option<u64> {
 }
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-fn begin(plane: &dyn DataPlane) -> Option<JoinHandle<Duration>> {
+fn begin(ask_others: impl FnOnce(&mpsc::Sender<SetAside>)) -> Option<JoinHandle<Duration>> {
     let (sender, receiver) = mpsc::channel();
-    plane.hand_over(&sender);
+    ask_others(&sender);
     // This thread's own.
     let _ = sender.send(SetAside::take());
     drop(sender);
     let work = move || {
-        // Dropped by a thread that ends before the walk: what it has set aside goes with it.
-        let dropping = thread::spawn(move || receiver.into_iter().for_each(drop));
-        let _ = dropping.join();
+        // By a thread that ends before the walk: what it has set aside goes with it.
+        let drop_small = || receiver.into_iter().map(SetAside::drop_small).collect::<Vec<_>>();
+        let ends = thread::spawn(drop_small).join();
         let began = Instant::now();
         // SAFETY: its argument is only how much to leave at the top; it may be called from any
         // thread at any time (MT-Safe in glibc's manual) and touches free memory only.
         unsafe { nix::libc::malloc_trim(0) };
+        drop(ends);
         began.elapsed()
     };
     thread::Builder::new().name("trim".into()).spawn(work).ok()
@@ -141,7 +148,7 @@ fn begin(plane: &dyn DataPlane) -> Option<JoinHandle<Duration>> {
 
 /// Other C libraries have no such call.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-fn begin(_: &dyn DataPlane) -> Option<JoinHandle<Duration>> {
+fn begin(_: impl FnOnce(&mpsc::Sender<SetAside>)) -> Option<JoinHandle<Duration>> {
     None
 }
 

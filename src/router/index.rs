@@ -2,6 +2,7 @@
 
 use hashbrown::HashTable;
 
+use crate::util::Compact;
 use crate::util::shrink::shrunk;
 
 /// Capacity below which the table is never shrunk.
@@ -28,6 +29,18 @@ impl Place {
 
     fn new(hash: u64, slot: u32) -> Self {
         Self { hash: hash as u32, slot }
+    }
+}
+
+impl Compact for Index {
+    fn compact(&mut self) {
+        if self.0.len() <= KEPT && self.0.capacity() > 0 {
+            let mut fresh = HashTable::with_capacity(self.0.len());
+            for place in self.0.drain() {
+                fresh.insert_unique(place.spread(), place, |place| place.spread());
+            }
+            self.0 = fresh;
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use super::members::{Members, ShareStrategy};
 use super::subscribers::{Subscriber, Subscribers};
 use super::trie::{FilterId, Group, GroupId, Router};
 use crate::sync::Arc;
-use crate::util::Sparse;
+use crate::util::{Compact, Sparse};
 
 /// The subscriptions of the sessions that live on one shard.
 ///
@@ -60,6 +60,16 @@ pub struct Joined {
     pub slot: u32,
     /// Whether the session was a member already; its options were replaced then.
     pub existed: bool,
+}
+
+impl<K> Compact for SubscriptionTable<K> {
+    fn compact(&mut self) {
+        self.filters.compact();
+        self.groups.compact();
+        let names = [&mut self.by_name, &mut self.by_group_name];
+        let ids = [&mut self.by_id, &mut self.by_group_id];
+        names.into_iter().chain(ids).for_each(Index::compact);
+    }
 }
 
 impl<K: Copy + Eq + Hash> SubscriptionTable<K> {

@@ -10,7 +10,7 @@ use crate::auth::{Access, Decisions, Identity, Policies, Proof, Source};
 use crate::metrics::DropReason;
 use crate::session::{Delivery, Session};
 use crate::sync::Arc;
-use crate::util::{Key, Sparse};
+use crate::util::{Compact, Key, Sparse};
 
 /// Entries of sessions, by their place in the slab.
 #[derive(Default)]
@@ -48,6 +48,12 @@ impl Entry {
                 zone: session.listener,
             })
         })
+    }
+}
+
+impl Compact for AccessTable {
+    fn compact(&mut self) {
+        self.0.compact();
     }
 }
 

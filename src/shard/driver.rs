@@ -24,7 +24,7 @@ use crate::connection::Wants;
 use crate::reactor::{Handler, Reactor};
 use crate::sync::{Arc, Batches};
 use crate::transport::{ListenSocket, Need, Next, Received, Scratch, Stream};
-use crate::util::{Key, Now, SetAside, Shrink, Sparse};
+use crate::util::{Compact, Key, Now, SetAside, Shrink, Sparse};
 
 /// Commands taken from the mailbox in one turn.
 const MAILBOX_BUDGET: usize = 16 * 1024;
@@ -369,7 +369,10 @@ impl Driver {
                 self.shard.describe().iter().for_each(|line| tracing::info!("{line}"));
             }
             DriverCommand::HandOver(to) => {
-                // Whoever wanted it may have ended; it is free memory here as well.
+                // What is left moves into what others have freed, and not into what was set aside;
+                // what it leaves is handed over then. Whoever wanted it may have ended.
+                let _ = to.send(SetAside::take());
+                self.compact();
                 let _ = to.send(SetAside::take());
             }
             DriverCommand::Stop => self.stopped = true,
@@ -443,6 +446,17 @@ impl Driver {
         if self.batch.len() == 0 {
             self.batch = Vec::new().into_iter();
         }
+    }
+
+    fn compact(&mut self) {
+        self.shard.compact();
+        self.wires.compact();
+        self.run.compact();
+        self.handshakes.compact();
+        self.recheck.compact();
+        self.held_back.compact();
+        self.spare.compact();
+        self.fresh.compact();
     }
 
     fn release_held_back(&mut self) {

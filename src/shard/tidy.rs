@@ -10,7 +10,7 @@ use crossbeam::epoch;
 
 use super::core::Timer;
 use super::engine::Shard;
-use crate::util::{Shrink, Wheel};
+use crate::util::{Compact, Shrink, Wheel};
 
 /// From a turn that did something to the next look.
 const PERIOD_MS: u64 = 1_000;
@@ -85,6 +85,29 @@ impl Shard {
     /// True when this turn has looked at the shard's memory: the driver's own lists are next.
     pub fn has_tidied(&self) -> bool {
         self.tidy.done
+    }
+
+    /// Brings together what is left when a crowd has gone, and begins to look for its timers.
+    pub fn compact(&mut self) {
+        self.seats.compact();
+        self.due.compact();
+        let core = &mut self.core;
+        core.links.compact();
+        core.sessions.compact();
+        core.access.compact();
+        core.table.compact();
+        core.via_owner.compact();
+        core.timers.compact();
+        core.matches.release();
+        core.shapes.release();
+        core.pool.compact();
+        core.dirty.compact();
+        core.ended.compact();
+        core.gathered.compact();
+        core.events.compact();
+        core.answers.compact();
+        self.tidy.purging = true;
+        self.tidy.due_ms = self.tidy.due_ms.min(self.core.now.mono_ms.saturating_add(PURGE_MS));
     }
 
     fn shrink_lists(&mut self) {

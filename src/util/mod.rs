@@ -7,6 +7,7 @@
 #[cfg(feature = "canary")]
 pub mod canary;
 pub mod clock;
+pub mod compact;
 pub mod lazy;
 pub mod outbuf;
 pub mod pool;
@@ -20,6 +21,7 @@ pub mod websocket;
 pub mod wheel;
 
 pub use clock::Now;
+pub use compact::Compact;
 pub use lazy::{Empty, Lazy};
 pub use outbuf::OutBuf;
 pub use pool::BufPool;

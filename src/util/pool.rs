@@ -1,5 +1,7 @@
 //! Recycled byte buffers, so that a busy shard does not allocate and an idle one holds little.
 
+use super::Compact;
+
 /// Keeps up to a number of empty buffers of up to a capacity; hands out and takes back.
 ///
 /// Holds at most `buffers_max * capacity_max` bytes.
@@ -10,6 +12,12 @@ pub struct BufPool {
     unused: usize,
     buffers_max: usize,
     capacity_max: usize,
+}
+
+impl Compact for BufPool {
+    fn compact(&mut self) {
+        self.free.compact();
+    }
 }
 
 impl BufPool {

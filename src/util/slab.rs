@@ -2,7 +2,8 @@
 
 use std::num::NonZeroU32;
 
-use super::Sparse;
+use super::compact::Compact;
+use super::sparse::Sparse;
 
 /// The address of one value in a [`GenSlab`].
 ///
@@ -49,6 +50,12 @@ struct Slot<T> {
     /// Never 0, which leaves room to say that a slot is vacant.
     generation: NonZeroU32,
     value: T,
+}
+
+impl<T> Compact for GenSlab<T> {
+    fn compact(&mut self) {
+        self.slots.compact();
+    }
 }
 
 impl<T> GenSlab<T> {

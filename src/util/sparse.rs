@@ -2,7 +2,8 @@
 
 use std::ops::{Index, IndexMut};
 
-use super::shrink::Shrink;
+use super::compact::Compact;
+use super::shrink::{Shrink, shrunk};
 
 /// Slots in a page: one for each bit of a word.
 const SLOTS: usize = u64::BITS as usize;
@@ -13,12 +14,15 @@ const FIRST: usize = 4;
 /// Capacity of the lists of pages that is always kept.
 const PAGES_KEPT: usize = 16;
 
+/// The most pages that are moved to bring together what a crowd has left.
+const MOVED_PAGES: usize = 4;
+
 /// A list with holes: each value has a small number, and keeps it.
 ///
-/// The slots lie in pages of 64, so that neither growing nor giving back moves a value: there is no
-/// moment at which a million of them are copied. An emptied page is freed at once. Since
-/// [`vacant`](Self::vacant) is the lowest free number, values that come later gather at the bottom,
-/// and what a crowd has taken comes back even though some of it stays.
+/// The slots lie in pages of 64, so that neither growing nor giving back moves a value, a few in the
+/// first page excepted: there is no moment at which a million of them are copied. An emptied page
+/// is freed at once. Since [`vacant`](Self::vacant) is the lowest free number, values that come
+/// later gather at the bottom, and what a crowd has taken comes back even though some of it stays.
 ///
 /// # Memory
 /// A slot is an `Option<T>`; a page costs 32 bytes more, half a byte for each of its slots.
@@ -111,7 +115,21 @@ impl<T> Sparse<T> {
         if self.taken[page] == 0 {
             self.free(page);
         }
+        if self.pages.len() == 1 {
+            self.shorten();
+        }
         Some(value)
+    }
+
+    /// Makes the only page shorter when few of its slots are in use.
+    fn shorten(&mut self) {
+        let used = SLOTS - self.taken[0].leading_zeros() as usize;
+        let slots = &mut self.pages[0];
+        if let Some(enough) = shrunk(used, slots.capacity(), FIRST) {
+            slots.truncate(used);
+            slots.shrink_to(enough.max(FIRST));
+            self.capacity = slots.capacity();
+        }
     }
 
     /// Frees an empty page, and with the last one those before it that are empty.
@@ -157,6 +175,18 @@ impl<T> Sparse<T> {
             let values = slots.iter_mut().enumerate();
             values.filter_map(move |(slot, value)| Some((join(page, slot), value.as_mut()?)))
         })
+    }
+}
+
+/// Only a few pages are moved.
+impl<T> Compact for Sparse<T> {
+    fn compact(&mut self) {
+        if self.pages.len() <= MOVED_PAGES {
+            self.pages.iter_mut().for_each(Vec::compact);
+            self.capacity = self.pages.iter().map(Vec::capacity).sum();
+        }
+        self.pages.compact();
+        self.taken.compact();
     }
 }
 
@@ -252,6 +282,18 @@ mod tests {
     }
 
     #[test]
+    fn the_first_page_grows_and_shrinks_with_what_is_in_it() {
+        let mut list = Sparse::new();
+        (0..1_000).for_each(|n| _ = list.insert(n));
+        for n in (2..1_000).rev() {
+            list.take(n);
+        }
+        assert_eq!((list.len(), list.capacity()), (2, FIRST));
+        assert_eq!((list.get(0), list.get(1)), (Some(&0), Some(&1)));
+        assert_eq!(list.insert(5), 2);
+    }
+
+    #[test]
     fn one_that_comes_and_goes_moves_no_other() {
         let mut list = Sparse::new();
         (0..64).for_each(|n| _ = list.insert(n));
@@ -280,7 +322,8 @@ mod tests {
                         prop_assert_eq!(Some(list.insert(value)), free);
                         model.insert(free.unwrap_or(0), value);
                     }
-                    _ => prop_assert_eq!(list.take(index), model.remove(&index)),
+                    2 => prop_assert_eq!(list.take(index), model.remove(&index)),
+                    _ => list.compact(),
                 }
                 prop_assert_eq!(list.get(index), model.get(&index));
                 prop_assert_eq!(list.len(), model.len());

@@ -19,6 +19,7 @@
 //! An entry is its key and eight bytes. Slots are plain vectors, released when they empty. Entries
 //! that nobody waits for any more stay until they are due, or until [`Wheel::purge`] finds them.
 
+use super::compact::Compact;
 use super::shrink::Shrink;
 
 /// Resolution in milliseconds. MQTT's own times are in seconds; 64 ms keeps wakes few.
@@ -234,6 +235,12 @@ impl<K: Copy> Wheel<K> {
             let prefix = (self.tick >> shift) & !(SLOTS as u64 - 1);
             Some((prefix | u64::from(later.trailing_zeros())) << shift)
         })
+    }
+}
+
+impl<K: Copy> Compact for Wheel<K> {
+    fn compact(&mut self) {
+        self.slots.iter_mut().for_each(Vec::compact);
     }
 }
 

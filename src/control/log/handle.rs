@@ -1,6 +1,7 @@
 //! Starting the log and controlling it.
 
 use std::io;
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use super::line::Style;
 use super::writer::{Order, Publish, Writer};
 use crate::config::LogTypes;
 use crate::config::table::Logging;
+use crate::util::SetAside;
 
 /// Lines that may wait for the writer thread.
 const QUEUED_LINES: usize = 16_384;
@@ -112,6 +114,12 @@ impl LogHandle {
     /// From now on lines can be published on topics.
     pub fn attach(&self, publish: Publish) {
         self.order(Order::Attach(publish));
+    }
+
+    /// Has the writer hand over the free memory that the allocator has set aside for its thread:
+    /// the lines that others said end there.
+    pub fn hand_over(&self, to: &mpsc::Sender<SetAside>) {
+        self.order(Order::HandOver(to.clone()));
     }
 
     fn order(&self, order: Order) {

@@ -1,6 +1,7 @@
 //! The thread that writes.
 
 use std::io;
+use std::sync::mpsc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam::channel::{Receiver, Sender, at, never, select};
@@ -12,6 +13,7 @@ use super::line::Style;
 use super::record::{Record, Said};
 use crate::config::LogType;
 use crate::sync::Arc;
+use crate::util::SetAside;
 
 /// Publishes a line on a topic; never waits.
 pub type Publish = Arc<dyn Fn(&'static str, &str) + Send + Sync>;
@@ -28,6 +30,8 @@ pub(super) enum Order {
     Reopen,
     /// Topics can be published on.
     Attach(Publish),
+    /// Give away the free memory that is set aside for the thread.
+    HandOver(mpsc::Sender<SetAside>),
     /// Write what waits and end.
     End,
 }
@@ -107,6 +111,10 @@ impl Writer {
                 }
             }
             Order::Attach(publish) => self.publish = Some(publish),
+            Order::HandOver(to) => {
+                // Whoever wanted it may have ended.
+                let _ = to.send(SetAside::take());
+            }
             Order::End => return false,
         }
         true

@@ -36,6 +36,11 @@ impl Matches {
         self.groups.clear();
     }
 
+    /// Gives all memory back, with the matches.
+    pub fn release(&mut self) {
+        *self = Self::default();
+    }
+
     /// Gives back memory for more than `kept` matches of each kind, which are forgotten.
     pub fn shrink(&mut self, kept: usize) {
         self.clear();

@@ -1,0 +1,116 @@
+//! Bringing together what a crowd has left apart.
+
+use std::array;
+use std::collections::VecDeque;
+use std::hash::{BuildHasher, Hash};
+
+use hashbrown::HashMap;
+
+/// What takes more bytes is not moved: it fills pages of its own.
+const MOVED_MAX: usize = 16 << 10;
+
+/// Places to choose from. The allocator looks in the smallest gaps first; most of them lie between
+/// what has been there all along, but not each.
+const CHOICE: usize = 16;
+
+/// A container that can move to memory of just the size of what is in it.
+///
+/// What grew, or was made, while there was a crowd lies among the crowd's memory, and each piece
+/// keeps a page from going back to the system once the crowd has gone. What was there before lies
+/// at lower addresses, so that is where it moves.
+pub trait Compact {
+    /// Moves it, if it is small. Without an entry it is left without memory.
+    fn compact(&mut self);
+}
+
+/// Whether so many entries of a type, of which there is room for so many more, are moved.
+fn is_moved<T>(len: usize, capacity: usize) -> bool {
+    len > 0 && capacity * size_of::<T>() <= MOVED_MAX
+}
+
+impl<T> Compact for Vec<T> {
+    fn compact(&mut self) {
+        if self.is_empty() {
+            *self = Vec::new();
+        } else if is_moved::<T>(self.len(), self.capacity()) {
+            let choice: [Vec<T>; CHOICE] = array::from_fn(|_| Vec::with_capacity(self.len()));
+            let lowest = choice.into_iter().min_by_key(|one| one.as_ptr());
+            if let Some(mut lower) = lowest.filter(|one| one.as_ptr() < self.as_ptr()) {
+                lower.append(self);
+                *self = lower;
+            }
+        }
+    }
+}
+
+impl<T> Compact for VecDeque<T> {
+    fn compact(&mut self) {
+        if is_moved::<T>(self.len(), self.capacity()) || self.is_empty() {
+            // Neither way copies: a deque is a list that begins somewhere.
+            let mut list = Vec::from(std::mem::take(self));
+            list.compact();
+            *self = list.into();
+        }
+    }
+}
+
+impl<K: Eq + Hash, V, S: BuildHasher + Clone> Compact for HashMap<K, V, S> {
+    fn compact(&mut self) {
+        if is_moved::<(K, V)>(self.len(), self.capacity()) {
+            let mut fresh = HashMap::with_capacity_and_hasher(self.len(), self.hasher().clone());
+            fresh.extend(self.drain());
+            *self = fresh;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_stays_as_it_was() {
+        let mut list = Vec::with_capacity(100);
+        let mut queue = VecDeque::with_capacity(100);
+        let mut map = HashMap::<u32, u32, foldhash::fast::FixedState>::default();
+        map.reserve(100);
+        (0..5).for_each(|n| {
+            list.push(n);
+            queue.push_front(n);
+            map.insert(n, 2 * n);
+        });
+        let place = list.as_ptr();
+        (list.compact(), queue.compact(), map.compact());
+        assert!(list.as_ptr() < place && list.capacity() == 5 || list.as_ptr() == place);
+        assert!(map.capacity() < 100, "{}", map.capacity());
+        assert_eq!(list, [0, 1, 2, 3, 4]);
+        assert_eq!(queue, [4, 3, 2, 1, 0]);
+        assert_eq!((map.len(), map[&4]), (5, 8));
+    }
+
+    #[test]
+    fn what_is_left_moves_down_into_the_gaps() {
+        let mut crowd: Vec<Vec<u64>> = (0..10_000).map(|n| vec![n; 25]).collect();
+        // Every other one goes, which leaves gaps, and the highest stays.
+        crowd.sort_by_key(|one| one.as_ptr());
+        let mut highest = crowd.pop().expect("there are many");
+        let mut n = 0;
+        crowd.retain(|_| {
+            n += 1;
+            n % 2 == 0
+        });
+        let (place, before) = (highest.as_ptr(), highest.clone());
+        highest.compact();
+        assert!(highest.as_ptr() < place);
+        assert_eq!(highest, before);
+    }
+
+    #[test]
+    fn what_is_empty_has_no_memory_and_what_is_large_stays_where_it_is() {
+        let mut empty = Vec::<u64>::with_capacity(1 << 20);
+        let mut large: Vec<u64> = (0..MOVED_MAX as u64).collect();
+        let place = large.as_ptr();
+        (empty.compact(), large.compact());
+        assert_eq!((empty.capacity(), large.as_ptr()), (0, place));
+    }
+}
