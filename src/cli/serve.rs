@@ -23,7 +23,7 @@ use crate::config::{Loaded, LogDest, Mistakes, Source, mosquitto_page, reference
 use crate::control::log::{Log, LogHandle, publish_through};
 use crate::control::{
     AccessFiles, Checked, Fresh, Inherited, Outcome, Passwords, Remote, Secure, Setup, Steps,
-    open_all, prepare, run, serve_pages,
+    keep_until_trimmed, open_all, prepare, run, serve_pages,
 };
 use crate::shard::{Settings, Shards};
 use crate::transport::KeyLog;
@@ -57,7 +57,10 @@ pub fn main() -> ExitCode {
         Action::Signal(errand, whom) => signal::send(errand, whom)
             .map_err(|error| refuse(format!("The signal cannot be sent: {error}.")))
             .and_then(|count| print(&format!("Told {count} process(es).\n"))),
-        Action::Serve => serve(invocation),
+        Action::Serve => {
+            keep_until_trimmed();
+            serve(invocation)
+        }
     };
     done.unwrap_or_else(|Refused| failure(program))
 }

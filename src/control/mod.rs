@@ -63,4 +63,5 @@ pub use run::{Setup, run};
 pub use secure::Secure;
 pub use sockets::{Bound, Fresh, open_all};
 pub use supervisor::{Outcome, Reload, Reloads, ReopenLog, Stop, Supervisor};
+pub use trim::keep_until_trimmed;
 pub use watch::Watch;

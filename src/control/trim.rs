@@ -3,11 +3,15 @@
 //! glibc keeps what was freed below something that lives, for each thread's arena, and a few pieces
 //! of every small size for each thread. Only `malloc_trim` returns it: it walks the free lists and
 //! gives back whole pages, those at the end of an arena's heap excepted. Before, the shards and the
-//! log hand over what is set aside for them, and a piece whose end gives back the end of their heap
-//! ([`SetAside`]). It holds an arena's lock meanwhile, so that a shard which allocates just then
-//! waits; that is why it is called when the load stands still, and so seldom that it takes less
-//! than a hundredth of the time. It runs on a thread of its own.
-#![allow(unsafe_code)] // The C library's call has no safe wrapper.
+//! log hand over what is set aside for them, with the end of their heap ([`SetAside`]). It holds an
+//! arena's lock meanwhile, so that a shard which allocates just then waits; that is why it is called
+//! when the load stands still, and so seldom that it takes less than a hundredth of the time. It
+//! runs on a thread of its own.
+//!
+//! Left to itself, glibc also gives memory back as it is freed: large pieces, which it maps one by
+//! one, and the end of a heap. A broker that passes messages of 300 kB on then spends most of its
+//! time in page faults (docs/benchmarks.md). [`keep_until_trimmed`] ends that.
+#![allow(unsafe_code)] // The C library's calls have no safe wrapper.
 
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
@@ -117,6 +121,30 @@ impl Trim {
     }
 }
 
+/// Pieces below so many bytes come from the heaps: the most that glibc allows.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const MAPPED_MIN: nix::libc::c_int = 32 << 20;
+
+/// So many free bytes at the end of a heap are given back at once: a whole heap of its kind.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const END_MAX: nix::libc::c_int = 64 << 20;
+
+/// Has the allocator keep what is freed until it is trimmed. To be called when there is no other
+/// thread yet.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub fn keep_until_trimmed() {
+    // SAFETY: it sets numbers that all threads read without a lock, and there is one thread. When it
+    // refuses a number, all stays as it was.
+    unsafe {
+        nix::libc::mallopt(nix::libc::M_MMAP_THRESHOLD, MAPPED_MIN);
+        nix::libc::mallopt(nix::libc::M_TRIM_THRESHOLD, END_MAX);
+    }
+}
+
+/// Other C libraries have no such settings.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub fn keep_until_trimmed() {}
+
 /// What is resident and belongs to no file, in bytes.
 fn resident() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
@@ -130,17 +158,17 @@ fn begin(ask_others: impl FnOnce(&mpsc::Sender<SetAside>)) -> Option<JoinHandle<
     let (sender, receiver) = mpsc::channel();
     ask_others(&sender);
     // This thread's own.
-    let _ = sender.send(SetAside::take());
+    let _ = sender.send(SetAside::take_on_main());
     drop(sender);
     let work = move || {
         // By a thread that ends before the walk: what it has set aside goes with it.
-        let drop_small = || receiver.into_iter().map(SetAside::drop_small).collect::<Vec<_>>();
-        let ends = thread::spawn(drop_small).join();
+        let drop_most = || receiver.into_iter().map(SetAside::drop_most).collect::<Vec<_>>();
+        let last = thread::spawn(drop_most).join();
         let began = Instant::now();
         // SAFETY: its argument is only how much to leave at the top; it may be called from any
         // thread at any time (MT-Safe in glibc's manual) and touches free memory only.
         unsafe { nix::libc::malloc_trim(0) };
-        drop(ends);
+        drop(last);
         began.elapsed()
     };
     thread::Builder::new().name("trim".into()).spawn(work).ok()

@@ -2,8 +2,8 @@
 
 use hashbrown::HashTable;
 
-use crate::util::Compact;
 use crate::util::shrink::shrunk;
+use crate::util::{Compact, Home};
 
 /// Capacity below which the table is never shrunk.
 const KEPT: usize = 64;
@@ -33,7 +33,7 @@ impl Place {
 }
 
 impl Compact for Index {
-    fn compact(&mut self) {
+    fn compact(&mut self, _: Home) {
         if self.0.len() <= KEPT && self.0.capacity() > 0 {
             let mut fresh = HashTable::with_capacity(self.0.len());
             for place in self.0.drain() {

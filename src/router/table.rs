@@ -9,7 +9,7 @@ use super::members::{Members, ShareStrategy};
 use super::subscribers::{Subscriber, Subscribers};
 use super::trie::{FilterId, Group, GroupId, Router};
 use crate::sync::Arc;
-use crate::util::{Compact, Sparse};
+use crate::util::{Compact, Home, Sparse};
 
 /// The subscriptions of the sessions that live on one shard.
 ///
@@ -63,12 +63,12 @@ pub struct Joined {
 }
 
 impl<K> Compact for SubscriptionTable<K> {
-    fn compact(&mut self) {
-        self.filters.compact();
-        self.groups.compact();
+    fn compact(&mut self, home: Home) {
+        self.filters.compact(home);
+        self.groups.compact(home);
         let names = [&mut self.by_name, &mut self.by_group_name];
         let ids = [&mut self.by_id, &mut self.by_group_id];
-        names.into_iter().chain(ids).for_each(Index::compact);
+        names.into_iter().chain(ids).for_each(|index| index.compact(home));
     }
 }
 

@@ -10,7 +10,7 @@ use crate::auth::{Access, Decisions, Identity, Policies, Proof, Source};
 use crate::metrics::DropReason;
 use crate::session::{Delivery, Session};
 use crate::sync::Arc;
-use crate::util::{Compact, Key, Sparse};
+use crate::util::{Compact, Home, Key, Sparse};
 
 /// Entries of sessions, by their place in the slab.
 #[derive(Default)]
@@ -52,8 +52,8 @@ impl Entry {
 }
 
 impl Compact for AccessTable {
-    fn compact(&mut self) {
-        self.0.compact();
+    fn compact(&mut self, home: Home) {
+        self.0.compact(home);
     }
 }
 

@@ -369,11 +369,11 @@ impl Driver {
                 self.shard.describe().iter().for_each(|line| tracing::info!("{line}"));
             }
             DriverCommand::HandOver(to) => {
-                // What is left moves into what others have freed, and not into what was set aside;
-                // what it leaves is handed over then. Whoever wanted it may have ended.
-                let _ = to.send(SetAside::take());
+                // What is left moves into what others have freed, not into what was set aside; what
+                // it leaves is handed over. Whoever wanted it may have ended.
+                let small = SetAside::take_small();
                 self.compact();
-                let _ = to.send(SetAside::take());
+                let _ = to.send(SetAside::take_with(small));
             }
             DriverCommand::Stop => self.stopped = true,
         }
@@ -450,13 +450,15 @@ impl Driver {
 
     fn compact(&mut self) {
         self.shard.compact();
-        self.wires.compact();
-        self.run.compact();
-        self.handshakes.compact();
-        self.recheck.compact();
-        self.held_back.compact();
-        self.spare.compact();
-        self.fresh.compact();
+        self.shard.begin_purge();
+        let home = self.shard.home();
+        self.wires.compact(home);
+        self.run.compact(home);
+        self.handshakes.compact(home);
+        self.recheck.compact(home);
+        self.held_back.compact(home);
+        self.spare.compact(home);
+        self.fresh.compact(home);
     }
 
     fn release_held_back(&mut self) {

@@ -10,7 +10,7 @@ use crossbeam::epoch;
 
 use super::core::Timer;
 use super::engine::Shard;
-use crate::util::{Compact, Shrink, Wheel};
+use crate::util::{Compact, Home, Shrink, Wheel};
 
 /// From a turn that did something to the next look.
 const PERIOD_MS: u64 = 1_000;
@@ -87,27 +87,38 @@ impl Shard {
         self.tidy.done
     }
 
-    /// Brings together what is left when a crowd has gone, and begins to look for its timers.
+    /// Brings together what is left when a crowd has gone, near something that was there before.
     pub fn compact(&mut self) {
-        self.seats.compact();
-        self.due.compact();
+        let home = self.home();
+        self.seats.compact(home);
+        self.due.compact(home);
         let core = &mut self.core;
-        core.links.compact();
-        core.sessions.compact();
-        core.access.compact();
-        core.table.compact();
-        core.via_owner.compact();
-        core.timers.compact();
+        core.links.compact(home);
+        core.sessions.compact(home);
+        core.access.compact(home);
+        core.table.compact(home);
+        core.via_owner.compact(home);
+        core.timers.compact(home);
+        core.pool.compact(home);
+        core.dirty.compact(home);
+        core.ended.compact(home);
+        core.gathered.compact(home);
+        core.events.compact(home);
+        core.answers.compact(home);
         core.matches.release();
         core.shapes.release();
-        core.pool.compact();
-        core.dirty.compact();
-        core.ended.compact();
-        core.gathered.compact();
-        core.events.compact();
-        core.answers.compact();
+    }
+
+    /// Memory that the shard has had from the beginning.
+    pub fn home(&self) -> Home {
+        self.core.timers.home()
+    }
+
+    /// Looks for timers without an owner, few as they may be.
+    pub fn begin_purge(&mut self) {
         self.tidy.purging = true;
-        self.tidy.due_ms = self.tidy.due_ms.min(self.core.now.mono_ms.saturating_add(PURGE_MS));
+        let soon = self.core.now.mono_ms.saturating_add(PURGE_MS);
+        self.tidy.due_ms = self.tidy.due_ms.min(soon);
     }
 
     fn shrink_lists(&mut self) {

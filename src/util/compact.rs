@@ -13,14 +13,28 @@ const MOVED_MAX: usize = 16 << 10;
 /// what has been there all along, but not each.
 const CHOICE: usize = 16;
 
+/// The address of something that has been there all along.
+#[derive(Clone, Copy, Debug)]
+pub struct Home(usize);
+
+impl Home {
+    /// Where `value` lies.
+    pub fn of<T: ?Sized>(value: &T) -> Self {
+        Self(std::ptr::from_ref(value).addr())
+    }
+
+    fn distance<T>(self, place: *const T) -> usize {
+        self.0.abs_diff(place.addr())
+    }
+}
+
 /// A container that can move to memory of just the size of what is in it.
 ///
 /// What grew, or was made, while there was a crowd lies among the crowd's memory, and each piece
-/// keeps a page from going back to the system once the crowd has gone. What was there before lies
-/// at lower addresses, so that is where it moves.
+/// keeps a page from going back to the system once the crowd has gone.
 pub trait Compact {
-    /// Moves it, if it is small. Without an entry it is left without memory.
-    fn compact(&mut self);
+    /// Moves it nearer to `home`, if it is small. Without an entry it is left without memory.
+    fn compact(&mut self, home: Home);
 }
 
 /// Whether so many entries of a type, of which there is room for so many more, are moved.
@@ -29,33 +43,35 @@ fn is_moved<T>(len: usize, capacity: usize) -> bool {
 }
 
 impl<T> Compact for Vec<T> {
-    fn compact(&mut self) {
+    fn compact(&mut self, home: Home) {
         if self.is_empty() {
             *self = Vec::new();
         } else if is_moved::<T>(self.len(), self.capacity()) {
             let choice: [Vec<T>; CHOICE] = array::from_fn(|_| Vec::with_capacity(self.len()));
-            let lowest = choice.into_iter().min_by_key(|one| one.as_ptr());
-            if let Some(mut lower) = lowest.filter(|one| one.as_ptr() < self.as_ptr()) {
-                lower.append(self);
-                *self = lower;
+            let distance = |one: &Vec<T>| home.distance(one.as_ptr());
+            let nearest = choice.into_iter().min_by_key(distance);
+            if let Some(mut nearer) = nearest.filter(|one| distance(one) < distance(self)) {
+                nearer.append(self);
+                *self = nearer;
             }
         }
     }
 }
 
 impl<T> Compact for VecDeque<T> {
-    fn compact(&mut self) {
+    fn compact(&mut self, home: Home) {
         if is_moved::<T>(self.len(), self.capacity()) || self.is_empty() {
             // Neither way copies: a deque is a list that begins somewhere.
             let mut list = Vec::from(std::mem::take(self));
-            list.compact();
+            list.compact(home);
             *self = list.into();
         }
     }
 }
 
+/// To wherever the allocator says: a table does not tell where it lies.
 impl<K: Eq + Hash, V, S: BuildHasher + Clone> Compact for HashMap<K, V, S> {
-    fn compact(&mut self) {
+    fn compact(&mut self, _: Home) {
         if is_moved::<(K, V)>(self.len(), self.capacity()) {
             let mut fresh = HashMap::with_capacity_and_hasher(self.len(), self.hasher().clone());
             fresh.extend(self.drain());
@@ -79,9 +95,8 @@ mod tests {
             queue.push_front(n);
             map.insert(n, 2 * n);
         });
-        let place = list.as_ptr();
-        (list.compact(), queue.compact(), map.compact());
-        assert!(list.as_ptr() < place && list.capacity() == 5 || list.as_ptr() == place);
+        let home = Home::of("far away");
+        (list.compact(home), queue.compact(home), map.compact(home));
         assert!(map.capacity() < 100, "{}", map.capacity());
         assert_eq!(list, [0, 1, 2, 3, 4]);
         assert_eq!(queue, [4, 3, 2, 1, 0]);
@@ -89,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_moves_down_into_the_gaps() {
+    fn what_is_left_moves_into_the_gaps() {
         let mut crowd: Vec<Vec<u64>> = (0..10_000).map(|n| vec![n; 25]).collect();
         // Every other one goes, which leaves gaps, and the highest stays.
         crowd.sort_by_key(|one| one.as_ptr());
@@ -100,7 +115,7 @@ mod tests {
             n % 2 == 0
         });
         let (place, before) = (highest.as_ptr(), highest.clone());
-        highest.compact();
+        highest.compact(Home::of(&crowd[0][0]));
         assert!(highest.as_ptr() < place);
         assert_eq!(highest, before);
     }
@@ -110,7 +125,8 @@ mod tests {
         let mut empty = Vec::<u64>::with_capacity(1 << 20);
         let mut large: Vec<u64> = (0..MOVED_MAX as u64).collect();
         let place = large.as_ptr();
-        (empty.compact(), large.compact());
+        let home = Home::of(&large[0]);
+        (empty.compact(home), large.compact(home));
         assert_eq!((empty.capacity(), large.as_ptr()), (0, place));
     }
 }

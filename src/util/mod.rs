@@ -21,7 +21,7 @@ pub mod websocket;
 pub mod wheel;
 
 pub use clock::Now;
-pub use compact::Compact;
+pub use compact::{Compact, Home};
 pub use lazy::{Empty, Lazy};
 pub use outbuf::OutBuf;
 pub use pool::BufPool;

@@ -1,6 +1,6 @@
 //! Recycled byte buffers, so that a busy shard does not allocate and an idle one holds little.
 
-use super::Compact;
+use super::{Compact, Home};
 
 /// Keeps up to a number of empty buffers of up to a capacity; hands out and takes back.
 ///
@@ -15,8 +15,8 @@ pub struct BufPool {
 }
 
 impl Compact for BufPool {
-    fn compact(&mut self) {
-        self.free.compact();
+    fn compact(&mut self, home: Home) {
+        self.free.compact(home);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use super::compact::Compact;
+use super::compact::{Compact, Home};
 use super::sparse::Sparse;
 
 /// The address of one value in a [`GenSlab`].
@@ -53,8 +53,8 @@ struct Slot<T> {
 }
 
 impl<T> Compact for GenSlab<T> {
-    fn compact(&mut self) {
-        self.slots.compact();
+    fn compact(&mut self, home: Home) {
+        self.slots.compact(home);
     }
 }
 

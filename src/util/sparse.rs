@@ -2,7 +2,7 @@
 
 use std::ops::{Index, IndexMut};
 
-use super::compact::Compact;
+use super::compact::{Compact, Home};
 use super::shrink::{Shrink, shrunk};
 
 /// Slots in a page: one for each bit of a word.
@@ -180,13 +180,13 @@ impl<T> Sparse<T> {
 
 /// Only a few pages are moved.
 impl<T> Compact for Sparse<T> {
-    fn compact(&mut self) {
+    fn compact(&mut self, home: Home) {
         if self.pages.len() <= MOVED_PAGES {
-            self.pages.iter_mut().for_each(Vec::compact);
+            self.pages.iter_mut().for_each(|list| list.compact(home));
             self.capacity = self.pages.iter().map(Vec::capacity).sum();
         }
-        self.pages.compact();
-        self.taken.compact();
+        self.pages.compact(home);
+        self.taken.compact(home);
     }
 }
 
@@ -323,7 +323,7 @@ mod tests {
                         model.insert(free.unwrap_or(0), value);
                     }
                     2 => prop_assert_eq!(list.take(index), model.remove(&index)),
-                    _ => list.compact(),
+                    _ => list.compact(Home::of(&model)),
                 }
                 prop_assert_eq!(list.get(index), model.get(&index));
                 prop_assert_eq!(list.len(), model.len());

@@ -19,7 +19,7 @@
 //! An entry is its key and eight bytes. Slots are plain vectors, released when they empty. Entries
 //! that nobody waits for any more stay until they are due, or until [`Wheel::purge`] finds them.
 
-use super::compact::Compact;
+use super::compact::{Compact, Home};
 use super::shrink::Shrink;
 
 /// Resolution in milliseconds. MQTT's own times are in seconds; 64 ms keeps wakes few.
@@ -66,6 +66,11 @@ impl<K: Copy> Wheel<K> {
             slots: (0..LEVELS * SLOTS).map(|_| Vec::new()).collect(),
             purged: (0, usize::MAX),
         }
+    }
+
+    /// Something that lies where the wheel was made, for ever.
+    pub fn home(&self) -> Home {
+        Home::of(&*self.slots)
     }
 
     /// Number of entries.
@@ -239,8 +244,8 @@ impl<K: Copy> Wheel<K> {
 }
 
 impl<K: Copy> Compact for Wheel<K> {
-    fn compact(&mut self) {
-        self.slots.iter_mut().for_each(Vec::compact);
+    fn compact(&mut self, home: Home) {
+        self.slots.iter_mut().for_each(|list| list.compact(home));
     }
 }
 

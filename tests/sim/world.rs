@@ -15,6 +15,9 @@ use pondhawk::util::Now;
 use crate::plan::{Plan, TOPICS};
 use crate::socket::{Loop, Ready, Socket};
 
+/// Turns after which a shard brings together what it holds, as when a crowd has gone.
+const TURNS_TO_COMPACT: u64 = 48;
+
 /// Something that a turn did, in the order in which it was done.
 #[derive(Debug)]
 pub enum Event {
@@ -52,6 +55,8 @@ pub struct World {
     pub moved: u64,
     /// Bytes handed to the broker.
     pub bytes_in: u64,
+    /// Turns of all shards.
+    turns: u64,
     events: Vec<Event>,
 }
 
@@ -102,6 +107,7 @@ impl World {
             held_back: 0,
             moved: 0,
             bytes_in: 0,
+            turns: 0,
             events: Vec::new(),
             shared,
         }
@@ -248,6 +254,10 @@ impl World {
             own.run.extend(std::mem::take(&mut own.held_back));
         }
         own.congested = congested;
+        self.turns += 1;
+        if self.turns.is_multiple_of(TURNS_TO_COMPACT) {
+            self.shards[shard].compact();
+        }
         let mail_left = self.mailbox(shard);
         self.dispatch(shard);
         let queue_left = self.run_queue(shard);
