@@ -56,10 +56,7 @@ impl Collector {
         let snapshot = estate.plane.snapshot();
         let limit = estate.config.borrow().process.memory_limit.unsigned_abs();
         let held_bytes = held_bytes(&snapshot);
-        self.trim.update(Load::now(held_bytes), Instant::now(), |to| {
-            estate.plane.hand_over(to);
-            estate.log.hand_over(to);
-        });
+        self.trim.update(Load::now(held_bytes), Instant::now(), estate);
         let (before, level) = self.pressure.update(held_bytes, limit);
         if level != before {
             estate.plane.pressure(level);

@@ -33,6 +33,8 @@ pub trait DataPlane {
     fn pressure(&self, level: u8);
     /// Has each shard hand over the free memory that is set aside for its thread.
     fn hand_over(&self, to: &mpsc::Sender<SetAside>);
+    /// Has each shard give the end of its thread's heap back to the system.
+    fn give_back(&self);
 }
 
 impl DataPlane for Handle {
@@ -74,6 +76,10 @@ impl DataPlane for Handle {
 
     fn pressure(&self, level: u8) {
         Handle::pressure(self, level);
+    }
+
+    fn give_back(&self) {
+        Handle::give_back(self);
     }
 
     fn hand_over(&self, to: &mpsc::Sender<SetAside>) {

@@ -2,21 +2,22 @@
 //!
 //! glibc keeps what was freed below something that lives, for each thread's arena, and a few pieces
 //! of every small size for each thread. Only `malloc_trim` returns it: it walks the free lists and
-//! gives back whole pages, those at the end of an arena's heap excepted. Before, the shards and the
-//! log hand over what is set aside for them, with the end of their heap ([`SetAside`]). It holds an
-//! arena's lock meanwhile, so that a shard which allocates just then waits; that is why it is called
-//! when the load stands still, and so seldom that it takes less than a hundredth of the time. It
-//! runs on a thread of its own.
+//! gives back whole pages. Before, the shards and the log hand over what is set aside for them
+//! ([`SetAside`]); after it they give back the ends of their heaps, which it leaves. It holds an
+//! arena's lock meanwhile, so that a shard which allocates just then waits; that is why it is
+//! called when the load stands still, and so seldom that it takes less than a hundredth of the
+//! time. It runs on a thread of its own.
 //!
-//! Left to itself, glibc also gives memory back as it is freed: large pieces, which it maps one by
-//! one, and the end of a heap. A broker that passes messages of 300 kB on then spends most of its
-//! time in page faults (docs/benchmarks.md). [`keep_until_trimmed`] ends that.
+//! Left to itself, glibc gives large pieces, which it maps one by one, and the end of a heap back
+//! as they are freed. A broker that passes on messages of 300 kB then spends most of its time in
+//! page faults (docs/benchmarks.md). [`keep_until_trimmed`] ends that.
 #![allow(unsafe_code)] // The C library's calls have no safe wrapper.
 
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use super::estate::Estate;
 use crate::util::SetAside;
 
 /// What is too little to be worth a walk, in bytes.
@@ -74,20 +75,16 @@ impl Trim {
         Self { peak: 0, left: None, last: 0, rest_until: None, again_at: None, work: None }
     }
 
-    /// Takes in how much is held, and trims if it is time. `ask_others` has the other threads hand
-    /// over what is set aside for them.
-    pub(super) fn update(
-        &mut self,
-        load: Load,
-        now: Instant,
-        ask_others: impl FnOnce(&mpsc::Sender<SetAside>),
-    ) {
+    /// Takes in how much is held, and trims if it is time, the ends of other heaps after the rest.
+    pub(super) fn update(&mut self, load: Load, now: Instant, estate: &Estate) {
         if let Some(took) = self.ended() {
             self.rest_until = Some(now + REST.max(took * REST_SHARE));
             self.left = None;
+            estate.plane.give_back();
+            estate.log.give_back();
         }
         if self.work.is_none() && self.is_due(load, now) {
-            self.work = begin(ask_others);
+            self.work = begin(estate);
         }
     }
 
@@ -133,8 +130,8 @@ const END_MAX: nix::libc::c_int = 64 << 20;
 /// thread yet.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub fn keep_until_trimmed() {
-    // SAFETY: it sets numbers that all threads read without a lock, and there is one thread. When it
-    // refuses a number, all stays as it was.
+    // SAFETY: it sets numbers that all threads read without a lock, and there is one thread. When
+    // it refuses a number, all stays as it was.
     unsafe {
         nix::libc::mallopt(nix::libc::M_MMAP_THRESHOLD, MAPPED_MIN);
         nix::libc::mallopt(nix::libc::M_TRIM_THRESHOLD, END_MAX);
@@ -154,21 +151,21 @@ fn resident() -> Option<u64> {
 }
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-fn begin(ask_others: impl FnOnce(&mpsc::Sender<SetAside>)) -> Option<JoinHandle<Duration>> {
+fn begin(estate: &Estate) -> Option<JoinHandle<Duration>> {
     let (sender, receiver) = mpsc::channel();
-    ask_others(&sender);
+    estate.plane.hand_over(&sender);
+    estate.log.hand_over(&sender);
     // This thread's own.
-    let _ = sender.send(SetAside::take_on_main());
+    let _ = sender.send(SetAside::take());
     drop(sender);
     let work = move || {
-        // By a thread that ends before the walk: what it has set aside goes with it.
-        let drop_most = || receiver.into_iter().map(SetAside::drop_most).collect::<Vec<_>>();
-        let last = thread::spawn(drop_most).join();
+        // Dropped by a thread that ends before the walk: what it has set aside goes with it.
+        let dropping = thread::spawn(move || receiver.into_iter().for_each(drop));
+        let _ = dropping.join();
         let began = Instant::now();
         // SAFETY: its argument is only how much to leave at the top; it may be called from any
         // thread at any time (MT-Safe in glibc's manual) and touches free memory only.
         unsafe { nix::libc::malloc_trim(0) };
-        drop(last);
         began.elapsed()
     };
     thread::Builder::new().name("trim".into()).spawn(work).ok()
@@ -176,7 +173,7 @@ fn begin(ask_others: impl FnOnce(&mpsc::Sender<SetAside>)) -> Option<JoinHandle<
 
 /// Other C libraries have no such call.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-fn begin(_: impl FnOnce(&mpsc::Sender<SetAside>)) -> Option<JoinHandle<Duration>> {
+fn begin(_: &Estate) -> Option<JoinHandle<Duration>> {
     None
 }
 

@@ -24,7 +24,7 @@ use crate::connection::Wants;
 use crate::reactor::{Handler, Reactor};
 use crate::sync::{Arc, Batches};
 use crate::transport::{ListenSocket, Need, Next, Received, Scratch, Stream};
-use crate::util::{Compact, Key, Now, SetAside, Shrink, Sparse};
+use crate::util::{Compact, Key, Now, SetAside, Shrink, Sparse, give_back_heap_end};
 
 /// Commands taken from the mailbox in one turn.
 const MAILBOX_BUDGET: usize = 16 * 1024;
@@ -47,6 +47,8 @@ pub(super) enum DriverCommand {
     Describe,
     /// Give the free memory that is set aside for this thread to another one.
     HandOver(mpsc::Sender<SetAside>),
+    /// Give the end of this thread's heap back to the system.
+    GiveBack,
     /// End the thread.
     Stop,
 }
@@ -370,10 +372,13 @@ impl Driver {
             }
             DriverCommand::HandOver(to) => {
                 // What is left moves into what others have freed, not into what was set aside; what
-                // it leaves is handed over. Whoever wanted it may have ended.
-                let small = SetAside::take_small();
+                // it leaves is handed over, too. Whoever wanted it may have ended.
+                let _ = to.send(SetAside::take());
                 self.compact();
-                let _ = to.send(SetAside::take_with(small));
+                let _ = to.send(SetAside::take());
+            }
+            DriverCommand::GiveBack => {
+                give_back_heap_end();
             }
             DriverCommand::Stop => self.stopped = true,
         }

@@ -209,6 +209,11 @@ impl Handle {
         self.push_all(|| Command::Driver(Box::new(DriverCommand::HandOver(to.clone()))));
     }
 
+    /// Has each shard give the end of its thread's heap back to the system.
+    pub fn give_back(&self) {
+        self.push_all(|| Command::Driver(Box::new(DriverCommand::GiveBack)));
+    }
+
     /// Commands waiting in each shard's mailbox, and connections on each shard.
     pub fn shard_loads(&self) -> Vec<(usize, u32)> {
         let mailboxes = self.shared.mailboxes.iter();

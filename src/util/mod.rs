@@ -8,6 +8,7 @@
 pub mod canary;
 pub mod clock;
 pub mod compact;
+pub mod heap_end;
 pub mod lazy;
 pub mod outbuf;
 pub mod pool;
@@ -22,6 +23,7 @@ pub mod wheel;
 
 pub use clock::Now;
 pub use compact::{Compact, Home};
+pub use heap_end::give_back_heap_end;
 pub use lazy::{Empty, Lazy};
 pub use outbuf::OutBuf;
 pub use pool::BufPool;

@@ -19,10 +19,10 @@ const MOVED_PAGES: usize = 4;
 
 /// A list with holes: each value has a small number, and keeps it.
 ///
-/// The slots lie in pages of 64, so that neither growing nor giving back moves a value, a few in the
-/// first page excepted: there is no moment at which a million of them are copied. An emptied page
-/// is freed at once. Since [`vacant`](Self::vacant) is the lowest free number, values that come
-/// later gather at the bottom, and what a crowd has taken comes back even though some of it stays.
+/// The slots lie in pages of 64, so that neither growing nor giving back moves a value, a few in
+/// the first page excepted: there is no moment at which a million of them are copied. An emptied
+/// page is freed at once. Since [`vacant`](Self::vacant) is the lowest free number, values that
+/// come later gather at the bottom, and what a crowd has taken comes back even though some stays.
 ///
 /// # Memory
 /// A slot is an `Option<T>`; a page costs 32 bytes more, half a byte for each of its slots.

@@ -122,6 +122,11 @@ impl LogHandle {
         self.order(Order::HandOver(to.clone()));
     }
 
+    /// Has the writer give the end of its thread's heap back to the system.
+    pub fn give_back(&self) {
+        self.order(Order::GiveBack);
+    }
+
     fn order(&self, order: Order) {
         // Fails only when the writer has ended, and with it all that could be ordered.
         let _ = self.orders.send(order);

@@ -13,7 +13,7 @@ use super::line::Style;
 use super::record::{Record, Said};
 use crate::config::LogType;
 use crate::sync::Arc;
-use crate::util::SetAside;
+use crate::util::{SetAside, give_back_heap_end};
 
 /// Publishes a line on a topic; never waits.
 pub type Publish = Arc<dyn Fn(&'static str, &str) + Send + Sync>;
@@ -32,6 +32,8 @@ pub(super) enum Order {
     Attach(Publish),
     /// Give away the free memory that is set aside for the thread.
     HandOver(mpsc::Sender<SetAside>),
+    /// Give back the end of the thread's heap.
+    GiveBack,
     /// Write what waits and end.
     End,
 }
@@ -115,6 +117,7 @@ impl Writer {
                 // Whoever wanted it may have ended.
                 let _ = to.send(SetAside::take());
             }
+            Order::GiveBack => give_back_heap_end(),
             Order::End => return false,
         }
         true

@@ -76,6 +76,7 @@ impl DataPlane for FakePlane {
 
     fn pressure(&self, _: u8) {}
 
+    fn give_back(&self) {}
     fn hand_over(&self, _: &std::sync::mpsc::Sender<crate::util::SetAside>) {}
 }
 

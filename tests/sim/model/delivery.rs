@@ -282,11 +282,12 @@ impl Model {
         (key, order)
     }
 
-    /// When the message was published, at `bound` or later. One that its Client has sent twice
-    /// counts by the copy that keeps the order.
+    /// When the message was published, at `bound` or later, and as early as can be. One that its
+    /// Client has sent twice counts by the copy that keeps the order. A Will was published at some
+    /// moment of a step.
     fn after(&self, mid: u32, bound: Moment) -> Option<Moment> {
-        let published = self.by_mid[&mid].iter().map(|index| self.publications[*index].to);
-        published.filter(|at| *at >= bound).min()
+        let published = self.by_mid[&mid].iter().map(|index| &self.publications[*index]);
+        published.filter(|one| one.to >= bound).map(|one| one.from.max(bound)).min()
     }
 
     /// Since the message was published a member of the group has come, gone, or been away, or one

@@ -1,0 +1,80 @@
+//! What is free at the end of a thread's heap.
+#![allow(unsafe_code)] // The system's call has no safe wrapper for memory that Rust has allocated.
+
+/// Bytes of the pieces that take up the end of a heap; smaller gaps are of no use for them.
+const PIECE: usize = 8 << 20;
+
+/// A heap of glibc's, in bytes; it begins at a multiple of that.
+const HEAP: usize = 64 << 20;
+
+/// So many pieces that begin a heap show that no other has room left: the first may lie in gaps.
+const HEAPS: usize = 3;
+
+/// The most pieces: a quarter of a gigabyte of address space.
+const PIECES_MAX: usize = 32;
+
+/// Gives the end of the calling thread's heap back to the system.
+///
+/// glibc does that for its main heap only when it is asked to give back what it can
+/// (`malloc_trim`). So all that is left of each heap is allocated for a moment, in a few large
+/// pieces that nobody writes to, and their pages are given back while they are held.
+pub fn give_back_heap_end() {
+    let mut pieces = Vec::with_capacity(PIECES_MAX);
+    let mut heaps = 0;
+    while pieces.len() < PIECES_MAX && heaps < HEAPS {
+        let mut piece = Vec::<u8>::new();
+        // No address space to be had: the rest is kept.
+        if piece.try_reserve_exact(PIECE).is_err() {
+            break;
+        }
+        heaps += usize::from(piece.as_ptr().addr() % HEAP < 4096);
+        give_back(&mut piece);
+        pieces.push(piece);
+    }
+}
+
+/// Gives back the whole pages of an empty list's memory.
+#[cfg(target_os = "linux")]
+fn give_back(piece: &mut Vec<u8>) {
+    const PAGE: usize = 4096;
+    assert!(piece.is_empty());
+    let start = piece.as_mut_ptr();
+    let skipped = start.addr().next_multiple_of(PAGE) - start.addr();
+    let bytes = (piece.capacity() - skipped) / PAGE * PAGE;
+    // SAFETY: the range lies inside of memory that `piece` owns and in which nothing is stored;
+    // what is read there next is 0. Where pages are larger the call fails, and nothing happens.
+    unsafe { nix::libc::madvise(start.add(skipped).cast(), bytes, nix::libc::MADV_DONTNEED) };
+}
+
+/// Other systems do not promise what this needs.
+#[cfg(not(target_os = "linux"))]
+fn give_back(_: &mut Vec<u8>) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resident() -> usize {
+        let text = std::fs::read_to_string("/proc/self/statm").expect("Linux");
+        let pages: usize = text.split(' ').nth(1).expect("a number").parse().expect("a number");
+        pages * 4096
+    }
+
+    #[test]
+    fn memory_of_an_empty_list_goes_back_and_can_be_used_again() {
+        let mut piece = vec![1_u8; 64 << 20];
+        piece.clear();
+        let before = resident();
+        give_back(&mut piece);
+        assert!(resident() + (32 << 20) < before, "{before} {}", resident());
+        piece.resize(64 << 20, 2);
+        assert!(piece.iter().all(|&byte| byte == 2));
+    }
+
+    #[test]
+    fn what_is_in_use_stays_as_it_is() {
+        let lists: Vec<Vec<u8>> = (1..200).map(|n| vec![n; 10_000]).collect();
+        give_back_heap_end();
+        assert!(lists.iter().zip(1..).all(|(list, n)| list.iter().all(|&byte| byte == n)));
+    }
+}
