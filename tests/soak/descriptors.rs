@@ -28,7 +28,7 @@ fn fill(broker: &Broker, turned_away: usize) -> Vec<(usize, Client)> {
 fn scenario(broker: &Broker, limit: u32, rounds: usize) {
     let mut others = Bystanders::new(broker);
     others.exchange();
-    let before = Holding::now(broker);
+    let before = Holding::before(broker);
     for _ in 0..rounds {
         let mut held = fill(broker, 5);
         assert!(held.len() + 60 > limit as usize, "only {} of {limit} got in", held.len());

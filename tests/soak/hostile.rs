@@ -86,7 +86,7 @@ fn scenario(broker: &Broker, hostile: usize, good: usize, rounds: usize) {
     let mut pairs: Vec<Bystanders> = (0..good / 2).map(|_| Bystanders::new(broker)).collect();
     // Twice, so that they have the windows and the routes that they keep.
     (0..2).for_each(|_| pairs.iter_mut().for_each(Bystanders::exchange));
-    let before = Holding::now(broker);
+    let before = Holding::before(broker);
     let mut peak = before;
     let (stop, messages) = (AtomicBool::new(false), AtomicUsize::new(0));
     thread::scope(|scope| {

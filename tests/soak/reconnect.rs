@@ -43,7 +43,7 @@ fn cycle(broker: &Broker, others: &mut Bystanders, clients: usize, rounds: usize
 fn storm(broker: &Broker, clients: usize, rounds: [usize; 2]) {
     let mut others = Bystanders::new(broker);
     others.exchange();
-    let before = Holding::now(broker);
+    let before = Holding::before(broker);
     for rounds in rounds {
         let peak = cycle(broker, &mut others, clients, rounds);
         before.is_back(broker, &format!("{clients} clients back {rounds} times and gone"), peak);

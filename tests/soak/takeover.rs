@@ -80,7 +80,7 @@ fn fighter(broker: &Broker, rounds: usize, ring: &Ring) -> Vec<u32> {
 fn fight(broker: &Broker, rounds: usize) {
     let mut others = Bystanders::new(broker);
     others.exchange();
-    let before = Holding::now(broker);
+    let before = Holding::before(broker);
     let stays = Connect::new(V5, "fight").clean(false).with(prop::session_expiry(3600));
     let mut first = Client::with(broker, &stays);
     assert_eq!(first.subscribe(TOPIC, 1), 1);
