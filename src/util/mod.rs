@@ -8,6 +8,7 @@
 pub mod canary;
 pub mod clock;
 pub mod compact;
+#[cfg(feature = "broker")]
 pub mod heap_end;
 pub mod lazy;
 pub mod outbuf;
@@ -23,6 +24,7 @@ pub mod wheel;
 
 pub use clock::Now;
 pub use compact::{Compact, Home};
+#[cfg(feature = "broker")]
 pub use heap_end::give_back_heap_end;
 pub use lazy::{Empty, Lazy};
 pub use outbuf::OutBuf;
