@@ -56,7 +56,7 @@ impl Collector {
         let snapshot = estate.plane.snapshot();
         let limit = estate.config.borrow().process.memory_limit.unsigned_abs();
         let held_bytes = held_bytes(&snapshot);
-        self.trim.update(Load::now(held_bytes), Instant::now(), estate);
+        self.trim.update(Load::now(held_bytes, calls(&snapshot)), Instant::now(), estate);
         let (before, level) = self.pressure.update(held_bytes, limit);
         if level != before {
             estate.plane.pressure(level);
@@ -85,6 +85,11 @@ impl Collector {
 pub(super) fn held_bytes(snapshot: &Snapshot) -> u64 {
     let held = snapshot.iter().filter(|sample| sample.name.ends_with("_bytes"));
     held.map(|sample| u64::try_from(sample.value).unwrap_or(0)).sum()
+}
+
+/// Calls on sockets, since the broker started.
+fn calls(snapshot: &Snapshot) -> u64 {
+    ["reads", "writes"].iter().filter_map(|name| snapshot.value(name)).map(i64::unsigned_abs).sum()
 }
 
 impl Actor for Collector {

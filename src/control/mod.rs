@@ -34,6 +34,7 @@ mod access;
 mod estate;
 mod inherited;
 mod lifecycle;
+mod pace;
 mod pages;
 mod passwords;
 mod plane;

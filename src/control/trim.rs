@@ -18,6 +18,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::estate::Estate;
+use super::pace::Pace;
 use crate::util::SetAside;
 
 /// What is too little to be worth a walk, in bytes.
@@ -40,19 +41,22 @@ const REST_SHARE: u32 = 100;
 /// aged (`shard::tidy`), and lay between what was freed before.
 const AGED: Duration = Duration::from_secs(20);
 
-/// How many bytes the broker holds, at one time.
+/// How much the broker holds, and how much it has done, at one time.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Load {
-    /// By its own count.
+    /// Bytes, by its own count.
     pub(super) held: u64,
-    /// By the system's: what is resident and belongs to no file. `None`: it does not say.
+    /// Bytes, by the system's count: what is resident and belongs to no file. `None`: it does
+    /// not say.
     pub(super) resident: Option<u64>,
+    /// Calls on sockets since the broker started.
+    pub(super) calls: u64,
 }
 
 impl Load {
     /// With the system's count as of now.
-    pub(super) fn now(held: u64) -> Self {
-        Self { held, resident: resident() }
+    pub(super) fn now(held: u64, calls: u64) -> Self {
+        Self { held, resident: resident(), calls }
     }
 }
 
@@ -63,6 +67,8 @@ pub(super) struct Trim {
     /// What was held, and resident, after the last trimming.
     left: Option<(u64, u64)>,
     last: u64,
+    /// Memory that a load has used while what is held stayed the same.
+    pace: Pace,
     rest_until: Option<Instant>,
     /// When to trim once more.
     again_at: Option<Instant>,
@@ -72,7 +78,15 @@ pub(super) struct Trim {
 impl Trim {
     /// Before the first reading.
     pub(super) fn new() -> Self {
-        Self { peak: 0, left: None, last: 0, rest_until: None, again_at: None, work: None }
+        Self {
+            peak: 0,
+            left: None,
+            last: 0,
+            pace: Pace::new(),
+            rest_until: None,
+            again_at: None,
+            work: None,
+        }
     }
 
     /// Takes in how much is held, and trims if it is time, the ends of other heaps after the rest.
@@ -94,7 +108,7 @@ impl Trim {
     }
 
     fn is_due(&mut self, load: Load, now: Instant) -> bool {
-        let Load { held, resident } = load;
+        let Load { held, resident, calls } = load;
         let still = held.abs_diff(self.last) <= (held / STILL_SHARE).max(WORTH_MIN);
         self.last = held;
         self.peak = self.peak.max(held);
@@ -106,14 +120,17 @@ impl Trim {
             let explained = held.saturating_sub(left.0);
             is_worth(resident.saturating_sub(left.1).saturating_sub(explained), resident)
         });
+        let ended = self.pace.has_ended(calls);
+        let wanted = fallen || grown || ended;
         let rested = self.rest_until.is_none_or(|until| now >= until);
         // Once for each, so it need not be rested.
         let again = self.again_at.is_some_and(|at| now >= at);
-        if !(still && (again || rested && (fallen || grown))) {
+        if !(still && (again || rested && wanted)) {
             return false;
         }
         self.peak = held;
-        self.again_at = (fallen || grown).then(|| now + AGED);
+        self.pace.forget();
+        self.again_at = wanted.then(|| now + AGED);
         true
     }
 }
@@ -190,7 +207,7 @@ mod tests {
         let mut readings = Vec::new();
         for (&(held, resident), second) in loads.iter().zip(0..) {
             let now = start + Duration::from_secs(second);
-            let due = trim.is_due(Load { held, resident: Some(resident) }, now);
+            let due = trim.is_due(Load { held, resident: Some(resident), calls: 0 }, now);
             if due {
                 trim.rest_until = Some(now + REST);
                 trim.left = None;
@@ -239,6 +256,18 @@ mod tests {
         assert_eq!(due(&kept), [false, true, false, false]);
         let explained = [(MIB, 3 * MIB), (7 * MIB, 9 * MIB), (7 * MIB, 9 * MIB)];
         assert_eq!(due(&explained), [false; 3]);
+    }
+
+    #[test]
+    fn work_that_leaves_the_load_as_it_was_is_trimmed_once_over() {
+        let mut trim = Trim::new();
+        let start = Instant::now();
+        let when = (0..60).filter(|&second| {
+            let calls = 2_000 * second.min(10);
+            let load = Load { held: MIB, resident: Some(3 * MIB), calls };
+            trim.is_due(load, start + Duration::from_secs(second))
+        });
+        assert_eq!(when.collect::<Vec<_>>(), [15, 35]);
     }
 
     #[test]

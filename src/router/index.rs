@@ -2,6 +2,7 @@
 
 use hashbrown::HashTable;
 
+use crate::util::compact::compact_table;
 use crate::util::shrink::shrunk;
 use crate::util::{Compact, Home};
 
@@ -33,14 +34,8 @@ impl Place {
 }
 
 impl Compact for Index {
-    fn compact(&mut self, _: Home) {
-        if self.0.len() <= KEPT && self.0.capacity() > 0 {
-            let mut fresh = HashTable::with_capacity(self.0.len());
-            for place in self.0.drain() {
-                fresh.insert_unique(place.spread(), place, |place| place.spread());
-            }
-            self.0 = fresh;
-        }
+    fn compact(&mut self, home: Home) {
+        compact_table(&mut self.0, home, |place| place.spread());
     }
 }
 

@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 use parking_lot::Mutex;
 
 use crate::sync::{Arc, AtomicUsize, Ordering};
-use crate::util::{Key, Shrink};
+use crate::util::{self, Compact, Key, Shrink};
 
 const PARTITIONS: usize = 256;
 
@@ -108,6 +108,13 @@ impl Directory {
         debug_assert!(removed.is_none_or(|home| home.shard == shard));
     }
 
+    /// Brings together what a crowd has left apart. Each of `shards` is asked for its part, so that
+    /// none is held up by all of it.
+    pub fn compact(&self, shard: u16, shards: usize, near: util::Home) {
+        let part = self.partitions.iter().skip(usize::from(shard)).step_by(shards.max(1));
+        part.for_each(|partition| partition.lock().compact(near));
+    }
+
     /// Number of sessions in the process.
     pub fn len(&self) -> usize {
         self.partitions.iter().map(|partition| partition.lock().len()).sum()
@@ -134,6 +141,28 @@ mod tests {
         directory.release(&id, 3);
         assert!(directory.is_empty());
         assert_eq!(directory.claim(&id, 1, u64::MAX), Claim::New);
+    }
+
+    #[test]
+    fn all_parts_together_are_the_whole() {
+        let directory = Directory::default();
+        let capacity =
+            || -> usize { directory.partitions.iter().map(|one| one.lock().capacity()).sum() };
+        let ids: Vec<Arc<str>> = (0..2560).map(|n| format!("client-{n}").into()).collect();
+        let key = |n| Key { index: n, generation: 1 };
+        for (id, n) in ids.iter().zip(0..) {
+            directory.claim(id, 0, u64::MAX);
+            directory.settle(id, 0, key(n));
+        }
+        ids[100..].iter().for_each(|id| directory.release(id, 0));
+        let before = capacity();
+        (0..3).for_each(|shard| directory.compact(shard, 3, util::Home::of(&directory)));
+        assert!(capacity() < before, "{} of {before}", capacity());
+        assert_eq!(directory.len(), 100);
+        for (id, n) in ids[..100].iter().zip(0..) {
+            let home = Home { shard: 0, session: key(n) };
+            assert_eq!(directory.claim(id, 1, u64::MAX), Claim::Existing(home));
+        }
     }
 
     #[test]

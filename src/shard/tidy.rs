@@ -93,6 +93,7 @@ impl Shard {
         self.seats.compact(home);
         self.due.compact(home);
         let core = &mut self.core;
+        core.shared.directory.compact(core.id, core.shared.mailboxes.len(), home);
         core.links.compact(home);
         core.sessions.compact(home);
         core.access.compact(home);

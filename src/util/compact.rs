@@ -3,8 +3,9 @@
 use std::array;
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hash};
+use std::mem;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashTable};
 
 /// What takes more bytes is not moved: it fills pages of its own.
 const MOVED_MAX: usize = 16 << 10;
@@ -42,6 +43,17 @@ fn is_moved<T>(len: usize, capacity: usize) -> bool {
     len > 0 && capacity * size_of::<T>() <= MOVED_MAX
 }
 
+/// Makes something of so many bytes as near to `home` as may be, which does not tell where it lies.
+///
+/// Allocators hand out first what was freed last. One that does not puts it elsewhere.
+fn near<T>(home: Home, bytes: usize, make: impl FnOnce() -> T) -> T {
+    let mut choice: [Vec<u8>; CHOICE] = array::from_fn(|_| Vec::with_capacity(bytes));
+    let nearest = choice.iter_mut().min_by_key(|one| home.distance(one.as_ptr()));
+    drop(nearest.map(mem::take));
+    // The others are still taken.
+    make()
+}
+
 impl<T> Compact for Vec<T> {
     fn compact(&mut self, home: Home) {
         if self.is_empty() {
@@ -62,21 +74,33 @@ impl<T> Compact for VecDeque<T> {
     fn compact(&mut self, home: Home) {
         if is_moved::<T>(self.len(), self.capacity()) || self.is_empty() {
             // Neither way copies: a deque is a list that begins somewhere.
-            let mut list = Vec::from(std::mem::take(self));
+            let mut list = Vec::from(mem::take(self));
             list.compact(home);
             *self = list.into();
         }
     }
 }
 
-/// To wherever the allocator says: a table does not tell where it lies.
 impl<K: Eq + Hash, V, S: BuildHasher + Clone> Compact for HashMap<K, V, S> {
-    fn compact(&mut self, _: Home) {
+    fn compact(&mut self, home: Home) {
         if is_moved::<(K, V)>(self.len(), self.capacity()) {
-            let mut fresh = HashMap::with_capacity_and_hasher(self.len(), self.hasher().clone());
-            fresh.extend(self.drain());
-            *self = fresh;
+            let fresh = || HashMap::with_capacity_and_hasher(self.len(), self.hasher().clone());
+            let mut nearer = near(home, fresh().allocation_size(), fresh);
+            nearer.extend(self.drain());
+            *self = nearer;
         }
+    }
+}
+
+/// A table of entries whose hash `spread` tells.
+pub fn compact_table<T>(table: &mut HashTable<T>, home: Home, spread: impl Fn(&T) -> u64) {
+    if is_moved::<T>(table.len(), table.capacity()) {
+        let fresh = || HashTable::with_capacity(table.len());
+        let mut nearer = near(home, fresh().allocation_size(), fresh);
+        for entry in table.drain() {
+            nearer.insert_unique(spread(&entry), entry, &spread);
+        }
+        *table = nearer;
     }
 }
 

@@ -1,36 +1,70 @@
 //! What is free at the end of a thread's heap.
 #![allow(unsafe_code)] // The system's call has no safe wrapper for memory that Rust has allocated.
 
-/// Bytes of the pieces that take up the end of a heap; smaller gaps are of no use for them.
+/// Bytes of the first piece at the end of a heap; smaller gaps are of no use.
 const PIECE: usize = 8 << 20;
+
+/// The most bytes of one: larger ones do not come from a heap (`control::trim`).
+const PIECE_MAX: usize = 31 << 20;
 
 /// A heap of glibc's, in bytes; it begins at a multiple of that.
 const HEAP: usize = 64 << 20;
 
+/// Less at the end of a heap is not worth another piece.
+const REST_MIN: usize = 64 << 10;
+
+/// What the allocator itself needs at the end of a heap, in bytes, generously.
+const MARGIN: usize = 4096;
+
 /// So many pieces that begin a heap show that no other has room left: the first may lie in gaps.
 const HEAPS: usize = 3;
 
-/// The most pieces: a quarter of a gigabyte of address space.
-const PIECES_MAX: usize = 32;
+/// The most pieces: more than three heaps and as many gaps take.
+const PIECES_MAX: usize = 16;
 
 /// Gives the end of the calling thread's heap back to the system.
 ///
 /// glibc does that for its main heap only when it is asked to give back what it can
-/// (`malloc_trim`). So all that is left of each heap is allocated for a moment, in a few large
-/// pieces that nobody writes to, and their pages are given back while they are held.
+/// (`malloc_trim`). So all that is left of each heap is allocated for a moment, in pieces that
+/// nobody writes to, and their pages are given back while they are held.
 pub fn give_back_heap_end() {
-    let mut pieces = Vec::with_capacity(PIECES_MAX);
-    let mut heaps = 0;
+    // In front of each piece, and behind the last, the allocator notes a size, which costs a page.
+    // Now that the heap has been taken up to its end, one piece is enough for the pages between.
+    if let Some(bytes) = give_back_pieces() {
+        let _ = piece(bytes);
+    }
+}
+
+/// Does so in several pieces, of a size that a heap grows by. Tells how much of a heap there is
+/// from the first of them on.
+fn give_back_pieces() -> Option<usize> {
+    let mut pieces: Vec<Vec<u8>> = Vec::with_capacity(PIECES_MAX);
+    let (mut whole, mut heaps) = (None, 0);
+    let mut bytes = PIECE;
     while pieces.len() < PIECES_MAX && heaps < HEAPS {
-        let mut piece = Vec::<u8>::new();
         // No address space to be had: the rest is kept.
-        if piece.try_reserve_exact(PIECE).is_err() {
-            break;
-        }
-        heaps += usize::from(piece.as_ptr().addr() % HEAP < 4096);
-        give_back(&mut piece);
+        let Some(piece) = piece(bytes) else { break };
+        let start = piece.as_ptr().addr();
+        heaps += usize::from(start % HEAP < 4096);
+        whole = whole.or_else(|| rest_of_heap(start));
+        bytes = rest_of_heap(start + piece.capacity()).map_or(PIECE, |rest| rest.min(PIECE_MAX));
         pieces.push(piece);
     }
+    whole
+}
+
+/// A piece without pages.
+fn piece(bytes: usize) -> Option<Vec<u8>> {
+    let mut piece = Vec::<u8>::new();
+    piece.try_reserve_exact(bytes).ok()?;
+    give_back(&mut piece);
+    Some(piece)
+}
+
+/// How much of its heap lies behind an address, if it is worth a piece.
+fn rest_of_heap(address: usize) -> Option<usize> {
+    let rest = address.next_multiple_of(HEAP) - address;
+    (rest >= REST_MIN).then(|| rest - MARGIN)
 }
 
 /// Gives back the whole pages of an empty list's memory.

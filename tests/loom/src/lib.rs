@@ -26,6 +26,9 @@ mod batch_stack;
 #[path = "../../../src/util/shrink.rs"]
 mod shrink;
 
+#[path = "../../../src/util/compact.rs"]
+mod compact;
+
 /// In the place of `src/sync/mod.rs`.
 pub mod sync {
     pub use crate::batch_stack::{BatchQueue, Batches};
@@ -36,8 +39,9 @@ pub mod sync {
     pub use std::sync::Arc;
 }
 
-/// The keys that the directory hands out, and its way to give memory back.
+/// The keys that the directory hands out, and its ways to give memory back.
 pub mod util {
+    pub use crate::compact::{Compact, Home};
     pub use crate::shrink::Shrink;
 
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
