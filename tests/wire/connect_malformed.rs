@@ -264,10 +264,10 @@ fn fields_without_their_flag_are_refused() {
 fn lengths_that_are_longer_than_they_need_be() {
     each_broker(&Options::default(), |broker| {
         let version = Version::V5;
-        // Remaining Length 0 and Property Length 0, each in two bytes.
+        // One length in each, in two bytes where one would do: Remaining Length, Property Length.
         let overlong: [&[u8]; 3] = [
             &[0xC0, 0x80, 0x00],
-            &[0x30, 0x86, 0x00, 0x00, 0x01, b't', 0x80, 0x00, b'x'],
+            &[0x30, 0x85, 0x00, 0x00, 0x01, b't', 0x00, b'x'],
             &[0x30, 0x06, 0x00, 0x01, b't', 0x80, 0x00, b'x'],
         ];
         for bytes in overlong {
@@ -277,5 +277,9 @@ fn lengths_that_are_longer_than_they_need_be() {
         }
         let head = [&Connect::protocol(version)[..], &[0x02, 0, 60], &[0x80, 0x00]].concat();
         rejected(broker, version, &packet(0x10, &[&head, &text("overlong")]), "property length");
+        let mut connect = Connect::new(version, &fresh("overlong")).bytes();
+        connect[1] |= 0x80;
+        connect.insert(2, 0x00);
+        rejected(broker, version, &connect, "remaining length");
     });
 }
