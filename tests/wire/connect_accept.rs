@@ -261,11 +261,15 @@ fn nothing_after_a_refused_connect_is_processed() {
             let topic = fresh("refused");
             let mut watcher = Client::connect(broker, version, &fresh("refused-w"));
             watcher.subscribe(&topic, 1);
-            let mut client = Client::open(broker, version);
+            let refused = Connect::new(version, "").bytes();
             let publish = Publish::new(version, &topic, "never").qos(1, 1).bytes();
-            client.send([Connect::new(version, "").bytes(), publish].concat());
-            assert_ne!(client.connack().code, 0);
-            client.closed();
+            let second = Connect::new(version, &fresh("refused-c")).bytes();
+            for after in [publish.clone(), [second, publish].concat()] {
+                let mut client = Client::open(broker, version);
+                client.send([refused.as_slice(), &after].concat());
+                assert_ne!(client.connack().code, 0);
+                client.closed();
+            }
             watcher.quiet(&mut Client::connect(broker, version, &fresh("refused-o")));
         });
     });
