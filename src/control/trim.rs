@@ -24,6 +24,10 @@ use crate::util::SetAside;
 /// What is too little to be worth a walk, in bytes.
 const WORTH_MIN: u64 = 128 << 10;
 
+/// What is too little to be worth one when the broker knows that it holds so much less: then it is
+/// no noise, and what has become free is more than what was counted.
+const FALLEN_MIN: u64 = 32 << 10;
+
 /// And as a part of what there is.
 const WORTH_SHARE: u64 = 20;
 
@@ -112,13 +116,14 @@ impl Trim {
         let still = held.abs_diff(self.last) <= (held / STILL_SHARE).max(WORTH_MIN);
         self.last = held;
         self.peak = self.peak.max(held);
-        let is_worth = |bytes: u64, of: u64| bytes >= WORTH_MIN.max(of / WORTH_SHARE);
-        let fallen = is_worth(self.peak - held, self.peak);
+        let is_worth = |bytes: u64, of: u64, min: u64| bytes >= min.max(of / WORTH_SHARE);
+        let fallen = is_worth(self.peak - held, self.peak, FALLEN_MIN);
         // What came and went between two readings shows in what is resident alone.
         let grown = resident.is_some_and(|resident| {
             let left = *self.left.get_or_insert((held, resident));
             let explained = held.saturating_sub(left.0);
-            is_worth(resident.saturating_sub(left.1).saturating_sub(explained), resident)
+            let unexplained = resident.saturating_sub(left.1).saturating_sub(explained);
+            is_worth(unexplained, resident, WORTH_MIN)
         });
         let ended = self.pace.has_ended(calls);
         let wanted = fallen || grown || ended;
@@ -244,6 +249,8 @@ mod tests {
     #[test]
     fn a_small_fall_is_left_alone() {
         assert_eq!(held(&[1000, 0, 0, 0]), [false; 4]);
+        assert_eq!(held(&[500 << 10, 480 << 10, 480 << 10]), [false; 3]);
+        assert_eq!(held(&[500 << 10, 460 << 10, 460 << 10]), [false, true, false]);
         assert_eq!(held(&[100 * MIB, 96 * MIB, 96 * MIB, 96 * MIB]), [false; 4]);
     }
 

@@ -171,6 +171,7 @@ fn options() -> Options {
 
 fn scenario(broker: &Broker, hostile: usize, good: usize, rounds: usize) {
     const THREADS: usize = 4;
+    let empty = Holding::before(broker);
     let mut after = Client::connect(broker, V311, "after");
     let mut pairs: Vec<Bystanders> = (0..good / 2).map(|_| Bystanders::new(broker)).collect();
     // Twice, so that they have the windows and the routes that they keep.
@@ -202,6 +203,10 @@ fn scenario(broker: &Broker, hostile: usize, good: usize, rounds: usize) {
     println!("{} messages of {good} good clients", messages.load(Ordering::Relaxed));
     after.ping();
     before.is_back(broker, &format!("{rounds} times {hostile} hostile connections"), peak);
+    // What stays of the crowd is only what lies between what the good ones hold.
+    pairs.into_iter().for_each(Bystanders::leave);
+    after.leave();
+    empty.is_back(broker, "without the good ones, too", peak);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::Version::V5;
 use crate::support::broker::Broker;
-use crate::support::client::Client;
+use crate::support::client::{Bystanders, Client};
 use crate::support::let_pass;
 
 /// How long memory may take to come back: the broker ends thousands of connections in many turns,
@@ -37,9 +37,13 @@ pub struct Holding {
 }
 
 impl Holding {
-    /// Before a storm: of a broker that has served a few clients and published its own messages
-    /// twice, so that it has what it needs for that.
+    /// Before a storm: of a broker that has served a few clients, passed on a message and published
+    /// its own ones twice, so that it has what it needs for that: its topics of loads are made when
+    /// there first is one.
     pub fn before(broker: &Broker) -> Holding {
+        let mut pair = Bystanders::new(broker);
+        pair.exchange();
+        pair.leave();
         let mut guest = Client::connect(broker, V5, "waits-for-uptime");
         assert_eq!(guest.subscribe("$SYS/broker/uptime", 0), 0);
         guest.receive();

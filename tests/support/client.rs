@@ -456,4 +456,10 @@ impl Bystanders {
         assert_eq!(self.publisher.publish(&self.topic, &payload, 1), 0);
         self.subscriber.receive_this(&self.topic, &payload, 1);
     }
+
+    /// Disconnects the pair.
+    pub fn leave(self) {
+        self.publisher.leave();
+        self.subscriber.leave();
+    }
 }
