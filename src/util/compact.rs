@@ -34,7 +34,9 @@ impl Home {
 /// What grew, or was made, while there was a crowd lies among the crowd's memory, and each piece
 /// keeps a page from going back to the system once the crowd has gone.
 pub trait Compact {
-    /// Moves it nearer to `home`, if it is small. Without an entry it is left without memory.
+    /// Moves it nearer to `home`, if it is small. A list without an entry is left without memory;
+    /// a table that has emptied has given back what it does not always keep
+    /// ([`Shrink`](super::Shrink)).
     fn compact(&mut self, home: Home);
 }
 
