@@ -44,11 +44,13 @@ pub enum Canary {
     NoOutputLimit,
     /// Memory of input that is handled is kept.
     KeptInput,
+    /// A message passes those that wait in the queue where the window has room for it.
+    QueuePassed,
 }
 
 impl Canary {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::LostWake,
         Self::ReusedPacketId,
         Self::ForgottenRequeue,
@@ -67,6 +69,7 @@ impl Canary {
         Self::GroupDetour,
         Self::NoOutputLimit,
         Self::KeptInput,
+        Self::QueuePassed,
     ];
 
     /// Whether this one sings on this thread.

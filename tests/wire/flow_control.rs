@@ -107,6 +107,30 @@ fn the_servers_window_is_an_option() {
     });
 }
 
+/// Shows 5.0 [MQTT-4.6.0-6]; 3.1.1 [MQTT-4.6.0-6].
+#[test]
+fn the_window_in_bytes_is_an_option_and_nothing_passes_what_waits_for_it() {
+    let options = Options::default().set("max_inflight_bytes", 2000);
+    each_broker(&options, |broker| {
+        each_version(&ALL, |version| {
+            let topic = fresh("bytes");
+            let mut client = Client::connect(broker, version, &fresh("bytes"));
+            client.subscribe(&topic, 1);
+            let mut publisher = Client::connect(broker, version, &fresh("bytes-p"));
+            let long = |letter: &str| letter.repeat(1500);
+            publisher.publish(&topic, long("a"), 1);
+            let first = client.delivery();
+            publisher.publish(&topic, long("b"), 1);
+            // There is room for this one, but it is the newer.
+            publisher.publish(&topic, "c", 1);
+            client.quiet(&mut publisher);
+            client.acknowledge(&first);
+            client.receive_this(&topic, long("b"), 1);
+            client.receive_this(&topic, "c", 1);
+        });
+    });
+}
+
 /// Shows 5.0 [MQTT-3.3.4-10], [MQTT-4.9.0-3]; 3.1.1 [MQTT-4.6.0-3].
 #[test]
 fn b8_bursts_of_qos_2_never_stall() {
