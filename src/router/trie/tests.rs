@@ -290,6 +290,8 @@ fn readers_see_what_was_published_while_writers_churn() {
                     n = n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695);
                     let (kept, _) = found(router, &name((n >> 33) % KEPT));
                     assert!(kept.values().any(|shards| shards == &[0]), "lost a filter");
+                    // Removed as often as added: what is read here may be retired meanwhile.
+                    found(router, &name(1_000_000 + (n >> 33) % 64));
                     let newest = announced.load(Ordering::Acquire);
                     let (seen, _) = found(router, &name(newest));
                     let there = newest == 0 || seen.values().any(|shards| shards == &[2]);
