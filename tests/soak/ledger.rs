@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::support::Version::V5;
 use crate::support::broker::Broker;
 use crate::support::client::{Bystanders, Client};
-use crate::support::let_pass;
+use crate::support::{is_sanitized, let_pass};
 
 /// How long memory may take to come back: the broker ends thousands of connections in many turns,
 /// what its caches keep ages for up to 16 seconds, and free memory goes back to the system once the
@@ -62,10 +62,9 @@ impl Holding {
         Holding { memory: broker.memory(), descriptors: list.count(), threads: shards as u64 + 1 }
     }
 
-    /// The most memory that may stay when this was there before. Under ThreadSanitizer any: what
-    /// that keeps of each address is in it.
+    /// The most memory that may stay when this was there before; with a sanitizer any.
     fn bound(self) -> u64 {
-        if std::env::var_os("TSAN_OPTIONS").is_some() {
+        if is_sanitized() {
             return u64::MAX;
         }
         let scatter = self.threads * SCATTER + self.descriptors as u64 * PAGES;

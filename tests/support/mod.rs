@@ -64,3 +64,8 @@ pub fn each_version(versions: &[Version], mut scenario: impl FnMut(Version)) {
 pub fn let_pass(milliseconds: u64) {
     std::thread::sleep(std::time::Duration::from_millis(milliseconds));
 }
+
+/// Whether the broker was built with a sanitizer, whose own memory is then counted as its.
+pub fn is_sanitized() -> bool {
+    std::env::var_os("POND_SANITIZER").is_some()
+}

@@ -128,12 +128,13 @@ fn the_name_that_a_client_asks_for_chooses_the_certificate() {
     });
 }
 
+static VERSIONS: [&[&rustls::SupportedProtocolVersion]; 2] =
+    [&[&rustls::version::TLS12], &[&rustls::version::TLS13]];
+
 #[test]
 fn a_session_is_resumed_in_both_versions() {
     each_site(|site| {
-        for versions in [&[&rustls::version::TLS12][..], &[&rustls::version::TLS13][..]] {
-            // The versions must live as long as the program.
-            let versions: &'static [_] = Box::leak(versions.to_vec().into_boxed_slice());
+        for versions in VERSIONS {
             for kind in [Kind::Tls, Kind::Mutual] {
                 let tls = Tls { versions, ..Tls::new(&site.authority.pem) };
                 let config = tls.showing(&site.client).config();
