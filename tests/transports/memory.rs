@@ -82,7 +82,7 @@ impl Watcher {
 fn what_layers_hold_is_counted_and_given_back() {
     /// Connections of each kind.
     const EACH: u64 = 40;
-    // An open TLS session takes about 3500 bytes; a WebSocket a little.
+    // An open TLS session takes about 3500 bytes; a WebSocket and PROXY's line 105 on average.
     const WITH_TLS: [Kind; 2] = [Kind::Tls, Kind::SecureWeb];
     const WITHOUT: [Kind; 2] = [Kind::Web, Kind::Proxied];
     std::thread::scope(|scope| {
@@ -105,7 +105,7 @@ fn what_layers_hold_is_counted_and_given_back() {
                 let tls = watcher.held_with(2 * EACH);
                 drop(clients);
                 let after = watcher.held_with(0);
-                assert!(without > plain + 2 * EACH * 100, "{without}, plain {plain}");
+                assert!(without > plain + 2 * EACH * 80, "{without}, plain {plain}");
                 assert!(tls > without + 2 * EACH * 3000, "{tls}, without TLS {without}");
                 // What `$SYS` holds of its own values changes with their digits.
                 assert!(after < before + 1000, "{after} bytes from {before}");
