@@ -7,6 +7,8 @@ use super::{Close, Connection, Flow, Host, Traced, Way};
 use crate::auth::{Identity, Proof, Request, Step};
 use crate::protocol::{Auth, Connect, Packet, PacketType, ReasonCode, UserProperties, Version};
 
+const FAILED: &str = "authentication failed";
+
 /// An exchange of AUTH packets: plain data, no method's object in it.
 #[derive(Debug)]
 pub(super) struct Exchange {
@@ -51,7 +53,7 @@ pub(super) fn begin<H: Host>(
     let mut exchange = Exchange::running(name);
     match method.start(request, &mut exchange.state) {
         Step::Success(data) => Ok(Some(admitted(host, connect.username, data))),
-        Step::Fail(reason) => Err(Close::refused(reason, "authentication failed")),
+        Step::Fail(reason) => Err(Close::refused(reason, FAILED)),
         Step::Continue(data) => {
             exchange.connect = raw.to_vec();
             connection.state = State::Authenticating(exchange);
@@ -105,11 +107,18 @@ impl Connection {
         self.after_step(host, step)
     }
 
+    /// What a method says of a failure, in a CONNACK, or in a DISCONNECT, which has no reasons of
+    /// its own for credentials [MQTT-3.14.2-1].
+    fn reason_now(&self, reason: ReasonCode) -> ReasonCode {
+        let told = self.session().is_none() || reason.valid_in(PacketType::Disconnect);
+        if told { reason } else { ReasonCode::NOT_AUTHORIZED }
+    }
+
     fn after_step<H: Host>(&mut self, host: &mut H, step: Step) -> Flow {
         let Some(exchange) = self.exchange() else { return unexpected() };
         let name = exchange.method.clone();
         match step {
-            Step::Fail(reason) => Close::refused(reason, "authentication failed").into(),
+            Step::Fail(reason) => Close::refused(self.reason_now(reason), FAILED).into(),
             Step::Continue(data) => {
                 let reason = ReasonCode::CONTINUE_AUTHENTICATION;
                 write_auth(self, host, reason, &name, Some(&data)).into()

@@ -29,6 +29,7 @@ pub fn write_disconnect<H: Host>(
     reason: ReasonCode,
     what: &'static str,
 ) {
+    debug_assert!(reason.valid_in(PacketType::Disconnect), "{reason:?} [MQTT-3.14.2-1]");
     let reference = host.config().server_reference.clone();
     let reference = reference.as_deref().filter(|_| {
         matches!(

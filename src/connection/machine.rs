@@ -358,6 +358,10 @@ impl Connection {
                     return flow;
                 }
             }
+            // Whatever is wrong with it besides, which only a CONNACK could tell [MQTT-3.1.0-2].
+            State::Running(_) if PacketType::of(frame.first) == Some(PacketType::Connect) => {
+                return Close::refused(ReasonCode::PROTOCOL_ERROR, SECOND_CONNECT).into();
+            }
             State::AwaitConnect => self.version = peek_version(raw).unwrap_or(self.version),
             State::Running(_) | State::Authenticating(_) | State::Pending(_) => {}
         }
@@ -405,8 +409,6 @@ impl Connection {
             Packet::Pingreq => self.handle_pingreq(host),
             Packet::Disconnect(packet) => disconnect::handle(host, session, &packet),
             Packet::Auth(auth) => self.handle_auth(host, &auth),
-            // [MQTT-3.1.0-2]
-            Packet::Connect(_) => Close::refused(ReasonCode::PROTOCOL_ERROR, SECOND_CONNECT).into(),
             // What only a Server sends.
             _ => Close::refused(ReasonCode::PROTOCOL_ERROR, "packet not allowed now").into(),
         }

@@ -27,7 +27,8 @@ impl Method for Echo {
     }
 
     fn proceed(&self, data: &[u8], state: &mut Vec<u8>) -> Step {
-        if data == state { Step::Success(None) } else { Step::Fail(ReasonCode::NOT_AUTHORIZED) }
+        let wrong = ReasonCode::BAD_USER_NAME_OR_PASSWORD;
+        if data == state { Step::Success(None) } else { Step::Fail(wrong) }
     }
 }
 
@@ -54,7 +55,8 @@ fn first_packet(broker: &mut Memory, wire: Wire) -> (u8, Vec<u8>) {
     packets(&broker.receive(wire)).swap_remove(0)
 }
 
-/// Shows 5.0 [MQTT-3.15.2-1], [MQTT-4.12.0-2], [MQTT-4.12.0-5], [MQTT-4.12.1-1], [MQTT-4.12.1-2].
+/// Shows 5.0 [MQTT-3.14.2-1], [MQTT-3.15.2-1], [MQTT-4.12.0-2], [MQTT-4.12.0-5],
+/// [MQTT-4.12.1-1], [MQTT-4.12.1-2].
 #[test]
 fn an_exchange_leads_to_connack_and_can_be_repeated() {
     let mut broker = broker(1);
@@ -78,6 +80,7 @@ fn an_exchange_leads_to_connack_and_can_be_repeated() {
     broker.settle();
     let all = packets(&broker.receive(wire));
     let (first, body) = all.last().expect("a goodbye");
+    // DISCONNECT has no word for the method's reason.
     assert_eq!((*first, body[0]), (0xE0, 0x87));
     assert!(!broker.is_open(wire));
 }
@@ -95,6 +98,13 @@ fn success_and_failure_may_come_at_once() {
     broker.send(wire, &connect5("d", true, &method("never")));
     let (first, body) = first_packet(&mut broker, wire);
     assert_eq!((first, body[1]), (0x20, 0x87));
+    assert!(!broker.is_open(wire));
+    let wire = broker.connect(0);
+    broker.send(wire, &connect5("e", true, &method("hello")));
+    first_packet(&mut broker, wire);
+    broker.send(wire, &auth(0x18, &method("wrong")));
+    let (first, body) = first_packet(&mut broker, wire);
+    assert_eq!((first, body[1]), (0x20, 0x86));
     assert!(!broker.is_open(wire));
 }
 

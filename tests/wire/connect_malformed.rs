@@ -212,15 +212,22 @@ fn a12_foreign_protocols_are_closed_with_one_line_in_the_log() {
     });
 }
 
-/// Shows 5.0 [MQTT-3.1.0-2], [MQTT-3.2.0-2]; 3.1.1 [MQTT-3.1.0-2].
+/// Shows 5.0 [MQTT-3.1.0-2], [MQTT-3.2.0-2], [MQTT-3.14.2-1]; 3.1.1 [MQTT-3.1.0-2].
 #[test]
 fn a_second_connect_ends_the_connection() {
     each_broker(&Options::default(), |broker| {
         each_version(&ALL, |version| {
             let id = fresh("twice");
-            let mut client = Client::connect(broker, version, &id);
-            client.send(Connect::new(version, &id).bytes());
-            client.closed_for(0x82);
+            let again = Connect::new(version, &id).bytes();
+            // Whatever else is wrong with it, which a CONNACK alone could tell.
+            let rest = [version as u8, 2, 0, 60];
+            let another_name = packet(0x10, &[&text("MQTX"), &rest]);
+            let another_level = packet(0x10, &[&text("MQTT"), &[9, 2, 0, 60]]);
+            for second in [again, another_name, another_level, packet(0x10, &[])] {
+                let mut client = Client::connect(broker, version, &id);
+                client.send(second);
+                client.closed_for(0x82);
+            }
         });
     });
 }
