@@ -216,6 +216,9 @@ impl<C> Mailbox<C> {
     /// Asks that `shard` be nudged once there is room. False if there is room now; then there will
     /// be no nudge.
     ///
+    /// Whoever is nudged asks again before it sleeps on: [`Mailbox::done`] looks for room first and
+    /// for waiters then, so it may take this registration along with the room before the last push.
+    ///
     /// # Panics
     /// If `shard` is not below [`SHARDS_MAX`].
     pub fn register_waiter(&self, shard: usize) -> bool {

@@ -131,11 +131,9 @@ fn no_waiter_is_forgotten_while_depth_crosses_the_mark() {
             let mut events = Events::with_capacity(8);
             for n in 0..ROUNDS {
                 target.push(vec![n, n], 1);
-                // As a shard does: paused until there is room, looking again on each turn.
-                if target.register_waiter(7) {
-                    while !target.has_room() {
-                        sleep(waiter, &mut waiter_poll, &mut events);
-                    }
+                // As a shard does: paused until there is room, asking again on each turn.
+                while target.register_waiter(7) {
+                    sleep(waiter, &mut waiter_poll, &mut events);
                 }
             }
         });
